@@ -1,0 +1,1 @@
+"""Every decision, in the order of a post's life."""

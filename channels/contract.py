@@ -1,0 +1,272 @@
+"""The contract between the core and a channel: values in, one of five outcomes out.
+
+An adapter says what happened; the pipeline decides what to do. Adapters never retry, sleep, log content or
+touch the database. What each class of channel can promise when an answer is lost is said by its ``Certainty``.
+"""
+
+from collections.abc import Callable
+from datetime import datetime
+from enum import StrEnum
+from typing import Any, ClassVar, Literal, Protocol
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from channels.twin import Rehearsal
+from channels.wire import Wire
+from content.document import Document
+
+
+class Capability(StrEnum):
+    """What a channel can do; a capability claimed means that the verb is real."""
+
+    TEXT = "text"
+    PHOTO = "photo"
+    AUDIO = "audio"
+    STAGE = "stage"
+    FIND = "find"
+    MEASURE = "measure"
+    WITHDRAW = "withdraw"
+    RENEW = "renew"
+
+
+class Certainty(StrEnum):
+    """What a lost answer costs: keyed (exactly once), staged (published by id), looked up by marker, or blind."""
+
+    KEYED = "A"
+    STAGED = "B"
+    LOOKUP = "C"
+    BLIND = "D"
+
+
+class Reason(StrEnum):
+    """Why something did not go out; a closed set, shown in Vietnamese and used as a metric label."""
+
+    UNREACHABLE = "unreachable"
+    BUSY = "busy"
+    RATE_LIMITED = "rate_limited"
+    QUOTA = "quota"
+    OUTSIDE_HOURS = "outside_hours"
+    UNAUTHORIZED = "unauthorized"
+    FORBIDDEN = "forbidden"
+    REJECTED = "rejected"
+    TOO_LONG = "too_long"
+    BAD_MEDIA = "bad_media"
+    NOT_FOUND = "not_found"
+    MISCONFIGURED = "misconfigured"
+
+
+class _Value(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class PictureSpec(_Value):
+    """How a channel wants its picture: the core re-encodes the card to it before the message is frozen."""
+
+    format: Literal["jpeg", "png"] = "jpeg"
+    shape: Literal["wide", "square"] = "wide"
+    max_side: int = 2048
+    max_bytes: int = 4_000_000
+
+
+class Limits(_Value):
+    """The platform's own limits, in its own units, with the page that states them."""
+
+    title: int | None = None
+    summary: int | None = None
+    text: int | None = None
+    caption: int | None = None
+    parts: int = 1
+    picture: PictureSpec | None = None
+    audience_hours: tuple[int, int] | None = None
+    source: str
+
+
+class Picture(_Value):
+    """A stored picture: its bytes are fetched from the shelf by ``sha256``."""
+
+    sha256: str
+    mime: str
+    width: int
+    height: int
+    alt: str
+
+
+class Part(_Value):
+    """One visible step: what a reader sees as one post. ``body`` is ready for the wire in ``format``."""
+
+    body: str
+    format: Literal["plain", "html", "telegram", "script"] = "plain"
+    title: str = ""
+    summary: str = ""
+    picture: Picture | None = None
+    link: str | None = None
+    marker: str = ""
+
+
+class Message(_Value):
+    """One delivery as it will go out, frozen before the first attempt; ``key`` is unique per delivery."""
+
+    kind: str
+    key: str
+    parts: tuple[Part, ...] = Field(min_length=1)
+    due_at: datetime | None = None
+    extra: dict[str, Any] = {}
+
+
+class Problem(_Value):
+    """Something the editor should know about a message; an ``error`` keeps it from being submitted."""
+
+    level: Literal["error", "warning"]
+    text: str
+    field: str = "body"
+
+
+class Handle(_Value):
+    """What ``stage`` prepared and nobody can see yet; opaque to the core, kept with the delivery."""
+
+    data: dict[str, Any] = {}
+
+
+class Published(_Value):
+    """It is out."""
+
+    remote_id: str
+    url: str | None = None
+
+
+class Pending(_Value):
+    """Taken by the platform and still being worked on: ask ``find``."""
+
+    handle: Handle
+
+
+class Deferred(_Value):
+    """Surely not out (no byte left, or a documented «not done»), worth another try."""
+
+    reason: Reason
+    retry_at: datetime | None = None
+    detail: str = ""
+
+
+class Refused(_Value):
+    """Surely not out; a person must act."""
+
+    reason: Reason
+    detail: str = ""
+
+
+class Unknown(_Value):
+    """It may be out."""
+
+    detail: str = ""
+
+
+Outcome = Published | Pending | Deferred | Refused | Unknown
+
+
+class Found(_Value):
+    """A look-up's answer: it is out (id, url), it is surely absent, or the platform could not tell."""
+
+    verdict: Literal["out", "absent", "unclear"]
+    remote_id: str | None = None
+    url: str | None = None
+    detail: str = ""
+
+
+class Figure(_Value):
+    """One measured number; ``label`` says how far to trust it, ``formula`` how it came about."""
+
+    name: str
+    value: int
+    label: Literal["measured", "estimated", "declared"] = "measured"
+    formula: str
+
+
+class Measure(_Value):
+    """What a post reached, as the platform tells it now; ``reason`` where it could not tell."""
+
+    figures: tuple[Figure, ...] = ()
+    reason: Reason | None = None
+    detail: str = ""
+
+
+class Shelf(Protocol):
+    """Where a channel finds the media of a message."""
+
+    def read(self, sha256: str) -> bytes:
+        """The bytes of a stored file; raises FileNotFoundError."""
+
+    def url(self, sha256: str) -> str:
+        """A public address from which a platform can fetch the file."""
+
+
+class Tools(_Value):
+    """What a channel is given to work with: the one client, the shelf and the clock."""
+
+    model_config = ConfigDict(frozen=True, arbitrary_types_allowed=True)
+
+    wire: Wire
+    shelf: Any
+    now: Callable[[], datetime]
+
+
+class ChannelSettings(BaseModel):
+    """Base of a channel's settings; ``secret_fields`` names those that are sealed and never shown."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    secret_fields: ClassVar[tuple[str, ...]] = ()
+
+
+class Channel:
+    """One platform. Built for one outlet with its settings; every network verb is async and tried once."""
+
+    kind: ClassVar[str]
+    name: ClassVar[str]
+    capabilities: ClassVar[frozenset[Capability]]
+    certainty: ClassVar[Certainty]
+    limits: ClassVar[Limits]
+    Settings: ClassVar[type[ChannelSettings]] = ChannelSettings
+    settle_seconds: ClassVar[int] = 60
+    spacing_seconds: ClassVar[int] = 1
+
+    def __init__(self, settings: Any, tools: Tools) -> None:
+        self.settings = settings
+        self.tools = tools
+
+    @classmethod
+    def rehearsal(cls) -> Rehearsal:
+        """How this channel takes part in a rehearsal; imported only when one is run."""
+        raise NotImplementedError
+
+    def render(self, document: Document, key: str, picture: Picture | None = None) -> Message:
+        """The document as this channel says it; pure. ``document.link`` is the delivery's own short link, its marker."""
+        raise NotImplementedError
+
+    def validate(self, message: Message) -> list[Problem]:
+        """What is wrong with a message by the platform's own rules; pure, in Vietnamese."""
+        raise NotImplementedError
+
+    async def stage(self, message: Message, part: int) -> Handle | Outcome:
+        """Everything of a part that is not yet visible (uploads, hidden draft); may be repeated."""
+        return Handle()
+
+    async def publish(self, message: Message, part: int, handle: Handle, earlier: tuple[str, ...]) -> Outcome:
+        """The one visible step of a part; ``earlier`` are the remote ids of the parts before it."""
+        raise NotImplementedError
+
+    async def find(self, message: Message, part: int, handle: Handle, since: datetime) -> Found:
+        """Read-only look-up of a part by id or marker among what was posted after ``since``."""
+        return Found(verdict="unclear", detail="Nền tảng này không cho tra cứu lại.")
+
+    async def measure(self, remote_id: str) -> Measure:
+        """What the post reached so far."""
+        return Measure()
+
+    async def withdraw(self, remote_id: str) -> Outcome:
+        """Take the post down; ``Published`` carries the id that is now gone."""
+        return Refused(reason=Reason.REJECTED, detail="Nền tảng này không cho gỡ bài tự động.")
+
+    async def health(self) -> Reason | None:
+        """Why the outlet cannot be used now, or None."""
+        return None

@@ -1,0 +1,129 @@
+"""The twins' own server: every channel's twin under one address, with switches for clock and faults.
+
+``PUT /_control/clock {"now": "…"}`` sets a virtual time (``null`` gives real time back),
+``POST /_control/<kind>/faults`` orders misbehaviour, ``GET /_control/<kind>/traces`` tells the truth.
+"""
+
+import asyncio
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, JSONResponse, Response
+from starlette.routing import BaseRoute, Mount, Route
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from channels.registry import kinds
+from channels.twin import Fault, Twin, TwinState
+
+
+class TwinClock:
+    """Real time until a virtual moment is set."""
+
+    def __init__(self) -> None:
+        self.fixed: datetime | None = None
+
+    def __call__(self) -> datetime:
+        """The moment now, in UTC."""
+        return self.fixed or datetime.now(UTC)
+
+
+class Faults:
+    """ASGI middleware that makes a twin misbehave as ordered; the side effect happens or not as the fault says."""
+
+    def __init__(self, app: ASGIApp, orders: list[Fault]) -> None:
+        self.app = app
+        self.orders = orders
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass the request on, through the first fault that is due for it."""
+        fault = self._due(scope) if scope["type"] == "http" else None
+        if fault is None:
+            await self.app(scope, receive, send)
+        else:
+            await self._meet(fault, scope, receive, send)
+
+    def _due(self, scope: Scope) -> Fault | None:
+        for fault in self.orders:
+            if fault.kind in _WIRE_FAULTS and fault.times > 0 and fault.path in scope["path"]:
+                fault.times -= 1
+                return fault
+        return None
+
+    async def _meet(self, fault: Fault, scope: Scope, receive: Receive, send: Send) -> None:
+        await asyncio.sleep(fault.seconds)
+        if fault.kind == "slow":
+            await self.app(scope, receive, send)
+        elif fault.kind in ("drop_after", "error_after", "garbage"):
+            await self.app(scope, receive, _nowhere)
+        if fault.kind in ("drop_before", "drop_after"):
+            raise ConnectionResetError("ordered fault")
+        if fault.kind == "error_after":
+            await Response("upstream error", 502)(scope, receive, send)
+        elif fault.kind == "garbage":
+            await HTMLResponse("<h1>Sorry, something went wrong.</h1>")(scope, receive, send)
+
+
+_WIRE_FAULTS = ("slow", "drop_before", "drop_after", "error_after", "garbage")
+
+
+async def _nowhere(message: Message) -> None:
+    return None
+
+
+def build(state: TwinState, base_url: str, clock: TwinClock | None = None, only: Iterable[str] | None = None) -> Starlette:
+    """The twins' application; ``base_url`` is the address under which it is served."""
+    clock = clock or TwinClock()
+    twins: dict[str, Twin] = {}
+    orders: dict[str, list[Fault]] = {}
+    routes: list[BaseRoute] = []
+    for kind, channel in kinds().items():
+        made = channel.rehearsal().twin
+        if made is None or (only is not None and kind not in only):
+            continue
+        twins[kind] = made(state, clock, f"{base_url}/{kind}")
+        orders[kind] = twins[kind].faults = []
+        routes.append(Mount(f"/{kind}", app=Faults(Starlette(routes=twins[kind].routes()), orders[kind])))
+    control = _Control(twins, orders, clock)
+    return Starlette(routes=[*control.routes(), *routes])
+
+
+class _Control:
+    def __init__(self, twins: dict[str, Twin], orders: dict[str, list[Fault]], clock: TwinClock) -> None:
+        self.twins, self.orders, self.clock = twins, orders, clock
+
+    def routes(self) -> list[BaseRoute]:
+        return [
+            Route("/_control/clock", self.set_clock, methods=["PUT"]),
+            Route("/_control/{kind}/faults", self.add_fault, methods=["POST"]),
+            Route("/_control/{kind}/traces", self.traces, methods=["GET"]),
+        ]
+
+    async def set_clock(self, request: Request) -> Response:
+        wanted: dict[str, Any] = await request.json()
+        self.clock.fixed = datetime.fromisoformat(wanted["now"]) if wanted.get("now") else None
+        return JSONResponse({"now": self.clock().isoformat()})
+
+    async def add_fault(self, request: Request) -> Response:
+        try:
+            fault = Fault.model_validate(await request.json())
+            self.orders[request.path_params["kind"]].append(fault)
+        except (ValidationError, KeyError) as error:
+            return JSONResponse({"error": str(error)}, 400)
+        return JSONResponse(fault.model_dump(), 201)
+
+    async def traces(self, request: Request) -> Response:
+        twin = self.twins.get(request.path_params["kind"])
+        if twin is None:
+            return JSONResponse({"error": "no such twin"}, 404)
+        return JSONResponse([trace.model_dump(mode="json") for trace in twin.traces()])
+
+
+def open_state(path: Path) -> TwinState:
+    """The twins' state in a file, made when it is not there."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    return TwinState(path)

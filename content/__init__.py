@@ -1,0 +1,1 @@
+"""What is said: documents, templates, words, pictures and sound. No database, no network."""

@@ -1,0 +1,2 @@
+"""Settings."""
+VERSION = "0.1.0"

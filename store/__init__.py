@@ -1,0 +1,1 @@
+"""What is kept: tables, migrations, sealed secrets and files."""

@@ -1,0 +1,1 @@
+"""The rooms over HTTP: the console for staff and the public site for citizens."""
