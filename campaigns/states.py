@@ -1,0 +1,207 @@
+"""The life of a delivery as pure decisions: which moves are legal, and what follows from what was seen.
+
+The picture stands in docs/architecture.md; the database refuses every move that is not in ``LEGAL``.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+from random import Random
+from typing import assert_never
+
+from channels.contract import (
+    Certainty,
+    Deferred,
+    Found,
+    Outcome,
+    Pending,
+    Published,
+    Reason,
+    Refused,
+    Unknown,
+)
+
+
+class State(StrEnum):
+    """Where a delivery is. ``final`` states never change by machine."""
+
+    DUE = "due"
+    HELD = "held"
+    PREPARED = "prepared"
+    WIRE = "wire"
+    UNKNOWN = "unknown"
+    NEEDS_HUMAN = "needs_human"
+    SENT = "sent"
+    FAILED = "failed"
+    MISSED = "missed"
+    CANCELLED = "cancelled"
+    CLOSED = "closed"
+    WITHDRAWING = "withdrawing"
+    WITHDRAWN = "withdrawn"
+
+
+FINAL = frozenset(
+    {State.SENT, State.FAILED, State.MISSED, State.CANCELLED, State.CLOSED, State.WITHDRAWN, State.NEEDS_HUMAN}
+)
+
+LEGAL: frozenset[tuple[State, State]] = frozenset(
+    {
+        (State.DUE, State.PREPARED),
+        (State.DUE, State.HELD),
+        (State.DUE, State.MISSED),
+        (State.DUE, State.CANCELLED),
+        (State.HELD, State.DUE),
+        (State.HELD, State.MISSED),
+        (State.HELD, State.CANCELLED),
+        (State.PREPARED, State.DUE),
+        (State.PREPARED, State.FAILED),
+        (State.PREPARED, State.CANCELLED),
+        (State.PREPARED, State.WIRE),
+        (State.WIRE, State.SENT),
+        (State.WIRE, State.DUE),
+        (State.WIRE, State.FAILED),
+        (State.WIRE, State.UNKNOWN),
+        (State.UNKNOWN, State.SENT),
+        (State.UNKNOWN, State.DUE),
+        (State.UNKNOWN, State.NEEDS_HUMAN),
+        (State.NEEDS_HUMAN, State.SENT),
+        (State.NEEDS_HUMAN, State.DUE),
+        (State.NEEDS_HUMAN, State.CLOSED),
+        (State.FAILED, State.DUE),
+        (State.SENT, State.WITHDRAWING),
+        (State.WITHDRAWING, State.WITHDRAWN),
+        (State.WITHDRAWING, State.SENT),
+        (State.WITHDRAWING, State.NEEDS_HUMAN),
+    }
+)
+
+MAX_TRIES = 6
+MAX_LOOKS = 6
+FIRST_BACK_OFF = timedelta(seconds=30)
+LONGEST_BACK_OFF = timedelta(minutes=30)
+LOOK_BUDGET = timedelta(minutes=30)
+PENDING_EVERY = timedelta(seconds=5)
+
+
+@dataclass(frozen=True)
+class Standing:
+    """What is known of a delivery when something happens to it."""
+
+    tries: int
+    looks: int
+    part: int
+    parts: int
+    certainty: Certainty
+    settle: timedelta
+    wire_at: datetime | None
+    resent: bool
+
+
+@dataclass(frozen=True)
+class Move:
+    """What becomes of a delivery; ``part_done`` says that one visible step is out and counted."""
+
+    state: State
+    next_at: datetime
+    reason: str = ""
+    detail: str = ""
+    remote_id: str | None = None
+    url: str | None = None
+    part_done: bool = False
+    adopted: bool = False
+    burns_try: bool = False
+    pauses_outlet: bool = False
+
+
+def back_off(tries: int, now: datetime, chance: Random) -> datetime:
+    """When to try again after ``tries`` tries: 30 s doubling to 30 min, with up to a fifth of jitter."""
+    wait = min(FIRST_BACK_OFF * 2**tries, LONGEST_BACK_OFF)
+    return now + wait * (1 + chance.random() / 5)
+
+
+def after_publish(outcome: Outcome, standing: Standing, now: datetime, chance: Random) -> Move:
+    """What follows a visible step (state ``wire``)."""
+    match outcome:
+        case Published():
+            return _one_more_out(outcome.remote_id, outcome.url, standing, now)
+        case Deferred():
+            return _again(outcome, standing, now, chance)
+        case Refused():
+            return _refused(outcome, now)
+        case Pending():
+            return Move(State.UNKNOWN, now + PENDING_EVERY, detail="Nền tảng đang xử lý.")
+        case Unknown():
+            return Move(State.UNKNOWN, now + standing.settle, detail=outcome.detail)
+        case _:
+            assert_never(outcome)
+
+
+def after_stage(outcome: Outcome, standing: Standing, now: datetime, chance: Random) -> Move:
+    """What follows a preparation that gave no handle (state ``prepared``): nothing is visible, so it may be redone."""
+    match outcome:
+        case Pending():
+            return Move(State.DUE, now + PENDING_EVERY, detail="Nền tảng đang xử lý.")
+        case Deferred():
+            return _again(outcome, standing, now, chance)
+        case Refused():
+            return _refused(outcome, now)
+        case Published() | Unknown():
+            return _again(Deferred(reason=Reason.BUSY, detail="Chuẩn bị chưa xong."), standing, now, chance)
+        case _:
+            assert_never(outcome)
+
+
+def after_look(found: Found, standing: Standing, now: datetime, chance: Random) -> Move:
+    """What follows a look-up (state ``unknown``)."""
+    if found.verdict == "out":
+        move = _one_more_out(found.remote_id or "", found.url, standing, now)
+        return Move(**{**move.__dict__, "adopted": True})
+    if found.verdict == "absent" and _proved_absent(standing, now):
+        if standing.resent:
+            return Move(State.NEEDS_HUMAN, now, detail="Đã tra cứu lại mà không thấy bài; lần gửi lại cũng không rõ kết quả.")
+        return Move(State.DUE, now, detail="Tra cứu không thấy bài trên kênh; gửi lại một lần.")
+    if _look_budget_spent(standing, now):
+        return Move(State.NEEDS_HUMAN, now, detail=found.detail or "Không tra cứu được kết quả trên kênh.")
+    return Move(State.UNKNOWN, now + standing.settle * min(2**standing.looks, 8), detail=found.detail)
+
+
+def after_crash(state: State, certainty: Certainty, settle: timedelta, now: datetime) -> Move:
+    """What becomes of a delivery that another life of the daemon left: never ``due`` when it may be out."""
+    if state == State.PREPARED:
+        return Move(State.DUE, now, detail="Chương trình dừng khi đang chuẩn bị; chưa có gì được đăng.")
+    return Move(State.UNKNOWN, now + settle, detail="Chương trình dừng khi đang gửi.")
+
+
+def cannot_look(certainty: Certainty) -> bool:
+    """Whether only a person can settle what is unknown on a channel of this class."""
+    return certainty is Certainty.BLIND
+
+
+def _one_more_out(remote_id: str, url: str | None, standing: Standing, now: datetime) -> Move:
+    done = standing.part + 1 >= standing.parts
+    return Move(State.SENT if done else State.DUE, now, remote_id=remote_id, url=url, part_done=True)
+
+
+def _again(outcome: Deferred, standing: Standing, now: datetime, chance: Random) -> Move:
+    waits_for_window = outcome.reason in (Reason.OUTSIDE_HOURS, Reason.RATE_LIMITED, Reason.QUOTA)
+    if not waits_for_window and standing.tries + 1 >= MAX_TRIES:
+        return Move(State.FAILED, now, outcome.reason, outcome.detail or "Đã thử nhiều lần mà không gửi được.")
+    at = outcome.retry_at or back_off(standing.tries, now, chance)
+    return Move(State.DUE, max(at, now), outcome.reason, outcome.detail, burns_try=not waits_for_window)
+
+
+def _refused(outcome: Refused, now: datetime) -> Move:
+    if outcome.reason is Reason.UNAUTHORIZED:
+        return Move(State.DUE, now, outcome.reason, outcome.detail, pauses_outlet=True)
+    return Move(State.FAILED, now, outcome.reason, outcome.detail)
+
+
+def _proved_absent(standing: Standing, now: datetime) -> bool:
+    settled = standing.wire_at is not None and now >= standing.wire_at + standing.settle
+    needed = 2 if standing.certainty is Certainty.LOOKUP else 1
+    return settled and standing.looks + 1 >= needed and standing.certainty is not Certainty.BLIND
+
+
+def _look_budget_spent(standing: Standing, now: datetime) -> bool:
+    too_long = standing.wire_at is not None and now >= standing.wire_at + LOOK_BUDGET
+    return too_long or standing.looks + 1 >= MAX_LOOKS or standing.certainty is Certainty.BLIND

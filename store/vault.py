@@ -1,0 +1,64 @@
+"""Sealed secrets: AES-256-GCM, bound to table, row and field, so that a sealed value moved elsewhere does not open.
+
+The key is a file of 32 random bytes, readable by its owner only (NIST SP 800-38D for the 96-bit random nonce).
+"""
+
+import base64
+import json
+import os
+import secrets
+from pathlib import Path
+from typing import Any
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+VERSION = "v1"
+
+
+class SealBroken(RuntimeError):
+    """A sealed value does not open: wrong key file, or it was moved or changed."""
+
+
+class Vault:
+    """Seals and opens small JSON values."""
+
+    def __init__(self, key: bytes) -> None:
+        self._box = AESGCM(key)
+
+    def __repr__(self) -> str:
+        return "Vault(***)"
+
+    @classmethod
+    def open(cls, path: Path) -> "Vault":
+        """The vault of a key file; a new key is made when there is none."""
+        if not path.exists():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+            with os.fdopen(descriptor, "wb") as file:
+                file.write(base64.b64encode(secrets.token_bytes(32)))
+        try:
+            key = base64.b64decode(path.read_bytes(), validate=True)
+            return cls(key)
+        except ValueError as error:
+            raise SealBroken(f"Tệp khóa «{path.name}» hỏng; hãy khôi phục từ bản sao lưu.") from error
+
+    def seal(self, value: Any, place: str) -> str:
+        """The value sealed for one place («table:row:field»)."""
+        nonce = secrets.token_bytes(12)
+        box = self._box.encrypt(nonce, json.dumps(value, ensure_ascii=False).encode(), self._bound(place))
+        return f"{VERSION}.{base64.urlsafe_b64encode(nonce + box).decode()}"
+
+    def unseal(self, sealed: str, place: str) -> Any:
+        """What was sealed for this place; raises SealBroken."""
+        version, _, text = sealed.partition(".")
+        try:
+            raw = base64.urlsafe_b64decode(text)
+            if version != VERSION:
+                raise InvalidTag
+            return json.loads(self._box.decrypt(raw[:12], raw[12:], self._bound(place)))
+        except (InvalidTag, ValueError) as error:
+            raise SealBroken("Bí mật đã lưu không mở được; hãy kết nối lại kênh này.") from error
+
+    def _bound(self, place: str) -> bytes:
+        return f"{VERSION}:{place}".encode()
