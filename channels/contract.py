@@ -127,6 +127,9 @@ class Handle(_Value):
     data: dict[str, Any] = {}
 
 
+EMPTY = Handle()
+
+
 class Published(_Value):
     """It is out."""
 
@@ -135,9 +138,10 @@ class Published(_Value):
 
 
 class Pending(_Value):
-    """Taken by the platform and still being worked on: ask ``find``."""
+    """Taken and still being worked on: after ``publish`` ask ``find``, after ``stage`` call ``stage`` again with the handle."""
 
     handle: Handle
+    retry_at: datetime | None = None
 
 
 class Deferred(_Value):
@@ -213,7 +217,7 @@ class Tools(_Value):
 class ChannelSettings(BaseModel):
     """Base of a channel's settings; ``secret_fields`` names those that are sealed and never shown."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
 
     secret_fields: ClassVar[tuple[str, ...]] = ()
 
@@ -247,9 +251,21 @@ class Channel:
         """What is wrong with a message by the platform's own rules; pure, in Vietnamese."""
         raise NotImplementedError
 
-    async def stage(self, message: Message, part: int) -> Handle | Outcome:
-        """Everything of a part that is not yet visible (uploads, hidden draft); may be repeated."""
-        return Handle()
+    async def renew(self) -> dict[str, Any] | Reason | None:
+        """Fresh credentials where they are due: the settings that change, to be committed BEFORE they are used.
+
+        None: nothing is due. A Reason: they could not be renewed (unauthorized: a person must connect again).
+        One caller at a time per outlet; call it before a wave, and build the channel anew from the new settings.
+        """
+        return None
+
+    async def stage(self, message: Message, part: int, handle: Handle = EMPTY) -> Handle | Outcome:
+        """Everything of a part that is not yet visible (uploads, hidden draft); may be repeated.
+
+        A Handle: ready to publish. Pending: keep its handle and call again with it at ``retry_at``. ``handle`` is
+        what an earlier call (of this or an earlier attempt) left behind.
+        """
+        return EMPTY
 
     async def publish(self, message: Message, part: int, handle: Handle, earlier: tuple[str, ...]) -> Outcome:
         """The one visible step of a part; ``earlier`` are the remote ids of the parts before it."""
