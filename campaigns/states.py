@@ -157,7 +157,7 @@ def after_look(found: Found, standing: Standing, now: datetime, chance: Random) 
         move = _one_more_out(found.remote_id or "", found.url, standing, now)
         return Move(**{**move.__dict__, "adopted": True})
     if found.verdict == "absent" and _proved_absent(standing, now):
-        if standing.resent:
+        if standing.resent and standing.certainty is Certainty.LOOKUP:
             return Move(State.NEEDS_HUMAN, now, detail="Đã tra cứu lại mà không thấy bài; lần gửi lại cũng không rõ kết quả.")
         return Move(State.DUE, now, detail="Tra cứu không thấy bài trên kênh; gửi lại một lần.")
     if _look_budget_spent(standing, now):

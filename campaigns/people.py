@@ -1,0 +1,208 @@
+"""Staff: who they are, what they may do, how they sign in. Sessions live on the server and can be revoked.
+
+argon2id with m=19 MiB, t=2, p=1 (OWASP Password Storage Cheat Sheet). A wrong name costs the same time as a wrong
+password, and both give the same answer.
+"""
+
+import hashlib
+import secrets
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+from argon2 import PasswordHasher
+from argon2.exceptions import InvalidHashError, VerificationError
+from sqlmodel import Session, col, delete, func, select, update
+
+from campaigns.audit import Actor, record
+from content.text import nfc, squeeze
+from store import tables
+from store.tables import LoginFailure, User, Ward
+
+IDLE = timedelta(minutes=60)
+LONGEST = timedelta(hours=12)
+FAILURE_WINDOW = timedelta(minutes=15)
+FAILURES_PER_NAME = 10
+FAILURES_PER_ADDRESS = 30
+SHORTEST_PASSWORD = 12
+
+_HASHER = PasswordHasher(time_cost=2, memory_cost=19_456, parallelism=1)
+_NOBODY = _HASHER.hash(secrets.token_hex(16))
+
+
+class Role(StrEnum):
+    """What a member of staff is: the words on screen stand in ``ROLE_WORDS``."""
+
+    EDITOR = "editor"
+    APPROVER = "approver"
+    ANNOUNCER = "announcer"
+    REPORTER = "reporter"
+    ADMIN = "admin"
+    READER = "reader"
+
+
+ROLE_WORDS = {
+    Role.EDITOR: "Biên tập viên",
+    Role.APPROVER: "Người duyệt",
+    Role.ANNOUNCER: "Phát thanh viên",
+    Role.REPORTER: "Người báo cáo",
+    Role.ADMIN: "Quản trị",
+    Role.READER: "Người xem",
+}
+
+
+class Action(StrEnum):
+    """What may be allowed."""
+
+    VIEW = "view"
+    WRITE = "write"
+    APPROVE = "approve"
+    SETTLE = "settle"
+    REPORT = "report"
+    MANAGE = "manage"
+
+
+_ALLOWED: dict[Role, frozenset[Action]] = {
+    Role.READER: frozenset({Action.VIEW}),
+    Role.EDITOR: frozenset({Action.VIEW, Action.WRITE}),
+    Role.ANNOUNCER: frozenset({Action.VIEW, Action.WRITE}),
+    Role.REPORTER: frozenset({Action.VIEW, Action.REPORT}),
+    Role.APPROVER: frozenset({Action.VIEW, Action.WRITE, Action.APPROVE, Action.SETTLE, Action.REPORT}),
+    Role.ADMIN: frozenset(Action),
+}
+
+
+class Forbidden(PermissionError):
+    """The actor may not do this; the message is Vietnamese."""
+
+
+class Mistake(ValueError):
+    """What was asked cannot be done as it stands; the message is Vietnamese and says what to do."""
+
+
+def may(actor: Actor, action: Action) -> bool:
+    """Whether the actor's role allows the action (in the wards that the actor may enter)."""
+    return actor.role in set(Role) and action in _ALLOWED[Role(actor.role)]
+
+
+def require(actor: Actor, action: Action, ward_id: int) -> None:
+    """Raise Forbidden unless the actor may do this in this ward: the one place where wards are kept apart."""
+    if actor.ward_id is not None and actor.ward_id != ward_id:
+        raise Forbidden("Nội dung này thuộc phường khác.")
+    if not may(actor, action):
+        raise Forbidden("Tài khoản của bạn không có quyền làm việc này.")
+
+
+def actor_of(user: User) -> Actor:
+    """The user as an actor."""
+    return Actor(user.id, user.name, user.role, user.ward_id)
+
+
+def add_user(
+    session: Session, by: Actor, ward: Ward | None, username: str, name: str, role: str, password: str, now: datetime
+) -> User:
+    """A new member of staff; raises Mistake for a bad name, role or password."""
+    username = squeeze(username).lower()
+    if not username or not all(letter.isalnum() or letter in "._-" for letter in username):
+        raise Mistake("Tên đăng nhập chỉ gồm chữ, số và các dấu . _ -")
+    if role not in set(Role):
+        raise Mistake(f"Vai trò phải là một trong: {', '.join(Role)}.")
+    if session.exec(select(User.id).where(User.username == username)).first():
+        raise Mistake(f"Tên đăng nhập «{username}» đã có người dùng.")
+    user = User(
+        ward_id=ward.id if ward else None,
+        username=username,
+        name=squeeze(name) or username,
+        role=role,
+        password_hash=hash_password(password),
+        created_at=now,
+    )
+    session.add(user)
+    session.flush()
+    for ward_id in [ward.id] if ward else session.exec(select(Ward.id)).all():
+        assert ward_id is not None  # noqa: S101
+        record(session, ward_id, by, "user.added", "user", user.id, now, username=username, role=role)
+    return user
+
+
+def hash_password(password: str) -> str:
+    """argon2id of a password of at least 12 characters; raises Mistake for a shorter one."""
+    password = nfc(password)
+    if not SHORTEST_PASSWORD <= len(password) <= 128:
+        raise Mistake(f"Mật khẩu phải có từ {SHORTEST_PASSWORD} đến 128 ký tự.")
+    return _HASHER.hash(password)
+
+
+def sign_in(session: Session, username: str, password: str, address: str, agent: str, now: datetime) -> str | None:
+    """The cookie of a new session, or None: wrong name or password, switched off, or too many failures lately."""
+    username = squeeze(username).lower()[:100]
+    session.exec(delete(LoginFailure).where(col(LoginFailure.at) < now - timedelta(hours=1)))
+    if _too_many_failures(session, username, address, now):
+        return None
+    user = session.exec(select(User).where(User.username == username, col(User.active))).first()
+    if not _matches(user.password_hash if user else _NOBODY, nfc(password)[:200]) or user is None:
+        session.add_all([LoginFailure(subject=f"name:{username}", at=now), LoginFailure(subject=f"from:{address}", at=now)])
+        return None
+    return _open_session(session, user, agent, now)
+
+
+def signed_in(session: Session, token: str, now: datetime) -> User | None:
+    """The user of a cookie, or None when the session is unknown, revoked, idle or too old. Marks it as seen."""
+    row = session.get(tables.Session, _hash(token))
+    if row is None or row.revoked_at or now >= row.expires_at or now >= row.seen_at + IDLE:
+        return None
+    user = session.get(User, row.user_id)
+    return user if user and user.active else None
+
+
+def touch(session: Session, token: str, now: datetime) -> None:
+    """Mark a session as used now."""
+    session.exec(update(tables.Session).where(col(tables.Session.token_hash) == _hash(token)).values(seen_at=now))
+
+
+def sign_out(session: Session, token: str, now: datetime) -> None:
+    """Revoke one session."""
+    session.exec(update(tables.Session).where(col(tables.Session.token_hash) == _hash(token)).values(revoked_at=now))
+
+
+def change_password(session: Session, user: User, old: str, new: str, keep: str, now: datetime) -> None:
+    """Set a new password and revoke every other session of this user; raises Mistake."""
+    if not _matches(user.password_hash, nfc(old)):
+        raise Mistake("Mật khẩu hiện tại không đúng.")
+    user.password_hash = hash_password(new)
+    session.add(user)
+    others = update(tables.Session).where(
+        col(tables.Session.user_id) == user.id, col(tables.Session.token_hash) != _hash(keep)
+    )
+    session.exec(others.values(revoked_at=now))
+    if user.ward_id is not None:
+        record(session, user.ward_id, actor_of(user), "user.password_changed", "user", user.id, now)
+
+
+def _too_many_failures(session: Session, username: str, address: str, now: datetime) -> bool:
+    def failures(subject: str) -> int:
+        recent = col(LoginFailure.at) > now - FAILURE_WINDOW
+        return session.exec(select(func.count()).where(col(LoginFailure.subject) == subject, recent)).one()
+
+    return failures(f"name:{username}") >= FAILURES_PER_NAME or failures(f"from:{address}") >= FAILURES_PER_ADDRESS
+
+
+def _matches(password_hash: str, password: str) -> bool:
+    try:
+        return _HASHER.verify(password_hash, password)
+    except (VerificationError, InvalidHashError):
+        return False
+
+
+def _open_session(session: Session, user: User, agent: str, now: datetime) -> str:
+    token = secrets.token_urlsafe(32)
+    assert user.id is not None  # noqa: S101
+    session.add(
+        tables.Session(
+            token_hash=_hash(token), user_id=user.id, created_at=now, seen_at=now, expires_at=now + LONGEST, agent=agent[:200]
+        )
+    )
+    return token
+
+
+def _hash(token: str) -> str:
+    return hashlib.sha256(token.encode()).hexdigest()
