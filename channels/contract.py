@@ -247,6 +247,13 @@ class Channel:
         """The document as this channel says it; pure. ``document.link`` is the delivery's own short link, its marker."""
         raise NotImplementedError
 
+    def address(self, message: Message) -> str | None:
+        """The public address that the message will have, where it is known beforehand; pure.
+
+        Short links of a post's other deliveries can lead there before it is out.
+        """
+        return None
+
     def validate(self, message: Message) -> list[Problem]:
         """What is wrong with a message by the platform's own rules; pure, in Vietnamese."""
         raise NotImplementedError

@@ -54,7 +54,8 @@ class Document:
     """What is said: title, summary, body blocks, and what every channel may add to them.
 
     ``link`` is the address that the text leads to (the delivery's short link at sending time, ``None`` when
-    there is none), ``own_words`` maps a channel kind to blocks that stand in for the body there.
+    there is none), ``own_words`` maps a channel kind to blocks that stand in for the body there, ``topics``
+    are the names under which a site shelves the post.
     """
 
     title: str
@@ -66,6 +67,7 @@ class Document:
     hashtags: tuple[str, ...] = ()
     signature: str = ""
     own_words: dict[str, "Document"] = field(default_factory=dict)
+    topics: tuple[str, ...] = ()
 
     def for_channel(self, kind: str) -> "Document":
         """The document as one channel should say it: its own words where the text has them."""

@@ -191,6 +191,7 @@ class Template:
             source=Source(source, self.head.source_url or None) if source else None,
             hashtags=self.head.hashtags,
             own_words=own,
+            topics=(self.head.topic,) if self.head.topic else (),
         )
 
     def card_words(self, raw: Mapping[str, Any], ward: Mapping[str, str], campaign: Mapping[str, str]) -> str:
