@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict
+from starlette.responses import Response
 from starlette.routing import BaseRoute
 
 from channels.wire import Wire
@@ -66,6 +67,7 @@ class TwinState:
 
     def __init__(self, path: Path | str) -> None:
         self._lock = threading.RLock()
+        self._files = Path(f"{path}.files")
         self._db = sqlite3.connect(str(path), check_same_thread=False, isolation_level=None)
         self._db.execute("pragma journal_mode=wal")
         self._db.execute("pragma synchronous=normal")
@@ -104,6 +106,17 @@ class TwinState:
             self.put("counter", name, {"n": number})
             return number
 
+    def keep(self, name: str, content: bytes) -> Path:
+        """Store a file that a platform was given (a picture, a recording) beside the rows; its path."""
+        self._files.mkdir(parents=True, exist_ok=True)
+        path = self.file(name)
+        path.write_bytes(content)
+        return path
+
+    def file(self, name: str) -> Path:
+        """Where a kept file lies (or would lie)."""
+        return self._files / Path(name).name
+
     def close(self) -> None:
         """Close the file."""
         self._db.close()
@@ -127,6 +140,10 @@ class Twin:
                 fault.times -= 1
                 return True
         return False
+
+    def upset(self) -> Response:
+        """The answer of a platform that did what was asked and yet says that it failed (fault ``error_after``)."""
+        return Response("<html><h1>502 Bad Gateway</h1></html>", 502, media_type="text/html")
 
     def routes(self) -> list[BaseRoute]:
         """The platform's API, and pages that look like what a citizen sees."""

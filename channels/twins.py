@@ -5,18 +5,21 @@
 """
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import uvicorn
 from pydantic import ValidationError
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import BaseRoute, Mount, Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from uvicorn.protocols.http.h11_impl import H11Protocol
 
+from channels.contract import Channel
 from channels.registry import kinds
 from channels.twin import Fault, Twin, TwinState
 
@@ -35,9 +38,10 @@ class TwinClock:
 class Faults:
     """ASGI middleware that makes a twin misbehave as ordered; the side effect happens or not as the fault says."""
 
-    def __init__(self, app: ASGIApp, orders: list[Fault]) -> None:
+    def __init__(self, app: ASGIApp, orders: list[Fault], upset: Callable[[], Response]) -> None:
         self.app = app
         self.orders = orders
+        self.upset = upset
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass the request on, through the first fault that is due for it."""
@@ -58,16 +62,18 @@ class Faults:
         await asyncio.sleep(fault.seconds)
         if fault.kind == "slow":
             await self.app(scope, receive, send)
-        elif fault.kind in ("drop_after", "error_after", "garbage"):
+            return
+        if fault.kind in ("drop_after", "error_after", "garbage"):
             await self.app(scope, receive, _nowhere)
         if fault.kind in ("drop_before", "drop_after"):
-            raise ConnectionResetError("ordered fault")
-        if fault.kind == "error_after":
-            await Response("upstream error", 502)(scope, receive, send)
+            await _drop(scope, receive)
+        elif fault.kind == "error_after":
+            await self.upset()(scope, receive, send)
         elif fault.kind == "garbage":
             await HTMLResponse("<h1>Sorry, something went wrong.</h1>")(scope, receive, send)
 
 
+_DROP = "lantoa.drop"
 _WIRE_FAULTS = ("slow", "drop_before", "drop_after", "error_after", "garbage")
 
 
@@ -75,19 +81,55 @@ async def _nowhere(message: Message) -> None:
     return None
 
 
-def build(state: TwinState, base_url: str, clock: TwinClock | None = None, only: Iterable[str] | None = None) -> Starlette:
-    """The twins' application; ``base_url`` is the address under which it is served."""
+async def _drop(scope: Scope, receive: Receive) -> None:
+    """Cut the connection as a dead line does; the server waits until it is really gone, so that it answers nothing."""
+    scope["extensions"][_DROP]()
+    while (await receive())["type"] != "http.disconnect":
+        pass
+
+
+class DroppingProtocol(H11Protocol):
+    """uvicorn's HTTP protocol with one more ASGI extension: a twin may cut its connection without an answer."""
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """Hand every request of this connection the means to cut it."""
+        super().connection_made(transport)
+        app = self.app
+
+        async def with_drop(scope: Any, receive: Any, send: Any) -> None:
+            scope.setdefault("extensions", {})[_DROP] = transport.abort
+            await app(scope, receive, send)
+
+        self.app = with_drop
+
+
+def server(app: Starlette, host: str = "127.0.0.1", port: int = 0) -> uvicorn.Server:
+    """A server for the twins' application; any other server cannot drop connections and answers 500 instead."""
+    config = uvicorn.Config(
+        app, host=host, port=port, http=DroppingProtocol, ws="none", lifespan="off", log_config=None, log_level="warning"
+    )
+    return uvicorn.Server(config)
+
+
+def build(
+    state: TwinState,
+    base_url: str,
+    clock: TwinClock | None = None,
+    only: Iterable[str] | None = None,
+    channels: Mapping[str, type[Channel]] | None = None,
+) -> Starlette:
+    """The twins' application, served at ``base_url``; of the installed channels unless ``channels`` are handed in."""
     clock = clock or TwinClock()
     twins: dict[str, Twin] = {}
     orders: dict[str, list[Fault]] = {}
     routes: list[BaseRoute] = []
-    for kind, channel in kinds().items():
+    for kind, channel in (kinds() if channels is None else channels).items():
         made = channel.rehearsal().twin
         if made is None or (only is not None and kind not in only):
             continue
         twins[kind] = made(state, clock, f"{base_url}/{kind}")
         orders[kind] = twins[kind].faults = []
-        routes.append(Mount(f"/{kind}", app=Faults(Starlette(routes=twins[kind].routes()), orders[kind])))
+        routes.append(Mount(f"/{kind}", app=Faults(Starlette(routes=twins[kind].routes()), orders[kind], twins[kind].upset)))
     control = _Control(twins, orders, clock)
     return Starlette(routes=[*control.routes(), *routes])
 

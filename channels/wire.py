@@ -4,18 +4,19 @@ Every outgoing request of the program goes through here. A *visible* call (one t
 opens a fresh connection and follows it with httpx's trace, so that a failure says for certain whether a byte
 left this machine (https://www.encode.io/httpcore/extensions/#trace). Other calls share connections on the
 faster aiohttp transport. Redirects are never followed by themselves; ``fetch`` follows them one by one, each
-through the guard again.
+through the guard again. One Wire belongs to one event loop and is closed in it.
 """
 
 import asyncio
 import ipaddress
 import json as jsonlib
+import logging
 import socket
 import ssl
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any, TypeVar
-from urllib.parse import urljoin, urlsplit
 
 import aiohttp
 import httpcore
@@ -26,8 +27,14 @@ from pydantic import BaseModel, ValidationError
 
 Model = TypeVar("Model", bound=BaseModel)
 
-_NAT64 = ipaddress.ip_network("64:ff9b::/96")
+_NAT64 = (ipaddress.ip_network("64:ff9b::/96"), ipaddress.ip_network("64:ff9b:1::/48"))
 _PORTS = frozenset({80, 443})
+
+for _chatty in ("httpx", "httpcore"):  # at INFO httpx logs whole addresses, tokens in the query included
+    logging.getLogger(_chatty).setLevel(logging.WARNING)
+
+
+REFUSED = "Refusal"
 
 
 class Refusal(Exception):
@@ -39,9 +46,9 @@ class Answer:
     """What the other side answered, whatever its status."""
 
     status: int
-    headers: Mapping[str, str]
-    body: bytes
-    url: str = ""
+    headers: Mapping[str, str] = field(repr=False)
+    body: bytes = field(repr=False)
+    url: str = field(default="", repr=False)
 
     @property
     def text(self) -> str:
@@ -101,9 +108,14 @@ def _public(text: str) -> bool:
     address = ipaddress.ip_address(text.partition("%")[0])
     if isinstance(address, ipaddress.IPv6Address):
         inner = address.ipv4_mapped or address.sixtofour or (address.teredo[1] if address.teredo else None)
-        if inner is not None or address in _NAT64:
+        if inner is not None or any(address in network for network in _NAT64):
             return False
     return address.is_global and not address.is_multicast and not address.is_reserved
+
+
+@cache
+def _tls() -> ssl.SSLContext:
+    return httpx.create_ssl_context(trust_env=False)
 
 
 class _GuardedBackend(httpcore.AsyncNetworkBackend):
@@ -135,7 +147,7 @@ class VisibleTransport(httpx.AsyncHTTPTransport):
         super().__init__(trust_env=False, limits=httpx.Limits(max_keepalive_connections=0))
         self.sent = False
         self._pool = httpcore.AsyncConnectionPool(
-            ssl_context=ssl.create_default_context(),
+            ssl_context=_tls(),
             max_connections=4,
             max_keepalive_connections=0,
             network_backend=_GuardedBackend(guard),
@@ -191,7 +203,10 @@ class Wire:
         return VisibleTransport(self.guard)
 
     async def call(self, method: str, url: str, *, visible: bool = False, **request: Any) -> Seen:
-        """One request, tried once. ``request`` takes httpx's params, headers, json, data, files, content."""
+        """One request, tried once. ``request`` takes httpx's params, headers, json, data, files, content.
+
+        An address that the guard refuses is a Silence of the kind REFUSED: nothing was sent.
+        """
         if not visible:
             return await self._send(self._shared_client(), method, url, request, None)
         transport = self.visible_transport()
@@ -202,9 +217,11 @@ class Wire:
         """GET that follows redirects, every hop through the guard; raises Refusal."""
         for _ in range(hops + 1):
             seen = await self.call("GET", url, headers=dict(headers or {}))
+            if isinstance(seen, Silence) and seen.kind == REFUSED:
+                raise Refusal(f"địa chỉ «{url}» không được phép")
             if not isinstance(seen, Answer) or seen.status not in (301, 302, 303, 307, 308):
                 return seen
-            url = urljoin(url, seen.headers.get("location", ""))
+            url = _next_hop(url, seen.headers.get("location", ""))
         return Silence(sent=True, kind="TooManyRedirects")
 
     async def close(self) -> None:
@@ -228,44 +245,74 @@ class Wire:
         return self._shared
 
     def _session(self) -> aiohttp.ClientSession:
-        connector = aiohttp.TCPConnector(resolver=_GuardedResolver(self.guard), limit=64, use_dns_cache=False)
+        connector = aiohttp.TCPConnector(
+            resolver=_GuardedResolver(self.guard), limit=64, use_dns_cache=False, ssl=_tls()
+        )
         return aiohttp.ClientSession(connector=connector, cookie_jar=aiohttp.DummyCookieJar(), trust_env=False)
 
     async def _send(
         self, client: httpx.AsyncClient, method: str, url: str, request: dict[str, Any], visible: VisibleTransport | None
     ) -> Seen:
-        self._check_literal(url)
         try:
-            async with asyncio.timeout(self.timeout * 2), client.stream(method, url, **request) as response:
+            target = self._checked(url)
+            async with asyncio.timeout(self.timeout * 2), client.stream(method, target, **request) as response:
                 body = await self._body(response)
                 return Answer(response.status_code, dict(response.headers), body, str(response.url))
-        except (httpx.HTTPError, httpx.StreamError, TimeoutError, OSError) as error:
+        except Refusal:
+            return Silence(sent=False, kind=REFUSED)
+        except (httpx.HTTPError, httpx.StreamError, aiohttp.ClientError, TimeoutError, OSError) as error:
             return Silence(sent=_was_sent(error, visible), kind=type(error).__name__)
 
     async def _body(self, response: httpx.Response) -> bytes:
-        body = b""
+        body = bytearray()
         async for chunk in response.aiter_bytes():
             body += chunk
             if len(body) > self.max_bytes:
                 raise httpx.ReadError("answer too large")
-        return body
+        return bytes(body)
 
-    def _check_literal(self, url: str) -> None:
-        parts = urlsplit(url)
-        if parts.scheme not in ("http", "https") or not parts.hostname:
-            raise Refusal("địa chỉ phải bắt đầu bằng http:// hoặc https://")
-        port = parts.port or (443 if parts.scheme == "https" else 80)
+    def _checked(self, url: str) -> httpx.URL:
+        """The address as it will be dialled: checked after httpx's own normalisation, which folds odd dots and digits."""
         try:
-            address = str(ipaddress.ip_address(parts.hostname))
-        except ValueError:
-            return
-        self.guard.check(parts.hostname, port, [address])
+            target = httpx.URL(url)
+        except (httpx.InvalidURL, ValueError, UnicodeError) as error:
+            raise Refusal("địa chỉ không đọc được") from error
+        if target.scheme not in ("http", "https") or not target.host:
+            raise Refusal("địa chỉ phải bắt đầu bằng http:// hoặc https://")
+        port = target.port or (443 if target.scheme == "https" else 80)
+        if port not in _PORTS and not self.guard.named(target.host, port):
+            raise Refusal(f"cổng {port} không được phép")
+        if _is_numeric(target.host):
+            self.guard.check(target.host, port, [_literal(target.host)])
+        return target
+
+
+def _is_numeric(host: str) -> bool:
+    """Whether a host is an address, or one of the old spellings (decimal, octal, hex) that resolvers still take."""
+    last = host.rstrip(".").rpartition(".")[2].lower()
+    return ":" in host or last.isdigit() or last.startswith("0x")
+
+
+def _literal(host: str) -> str:
+    try:
+        return str(ipaddress.ip_address(host))
+    except ValueError as error:
+        raise Refusal(f"«{host}» không phải địa chỉ viết đúng cách") from error
+
+
+def _next_hop(url: str, location: str) -> str:
+    try:
+        return str(httpx.URL(url).join(location))
+    except (httpx.InvalidURL, ValueError, UnicodeError) as error:
+        raise Refusal("địa chỉ chuyển hướng không đọc được") from error
 
 
 def _was_sent(error: BaseException, visible: VisibleTransport | None) -> bool:
+    """Whether a byte may have left. httpx-aiohttp calls a lost answer ConnectTimeout, so its cause is what counts."""
     if visible is not None:
         return visible.sent
-    return not isinstance(error, httpx.ConnectError | httpx.ConnectTimeout | httpx.PoolTimeout)
+    cause = error.__cause__ or error
+    return not isinstance(cause, aiohttp.ClientConnectorError | aiohttp.ConnectionTimeoutError | httpcore.ConnectError)
 
 
 def as_json(value: Any) -> str:

@@ -1,0 +1,1 @@
+"""Zalo Official Account: articles, made hidden and then shown by id."""

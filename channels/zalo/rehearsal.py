@@ -1,0 +1,27 @@
+"""How Zalo takes part in a rehearsal: settings that lead to the twin, with tokens that the twin knows."""
+
+import base64
+from typing import Any
+
+from channels.twin import Place, Rehearsal
+from channels.zalo.twin import ACCESS, APP_ID, APP_SECRET, REFRESH, ZaloTwin
+
+
+class ZaloRehearsal(Rehearsal):
+    """The Official Account of a place, held by the twin."""
+
+    twin = ZaloTwin
+
+    def settings(self, place: Place) -> dict[str, Any]:
+        """Settings whose token pair makes the account come to life in the twin at its first use."""
+        name = base64.urlsafe_b64encode(place.account.encode()).decode()
+        return {
+            "app_id": APP_ID,
+            "oa_id": name,
+            "app_secret": APP_SECRET,
+            "access_token": ACCESS + name,
+            "refresh_token": REFRESH + name,
+            "host": f"{place.twins_url}/zalo",
+            "oauth_host": f"{place.twins_url}/zalo",
+            "link": f"{place.twins_url}/zalo/d/{{id}}",
+        }
