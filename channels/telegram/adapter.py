@@ -1,0 +1,273 @@
+"""Telegram channels: a bot that is the channel's administrator posts, its public page tells what is out.
+
+Bot API: https://core.telegram.org/bots/api. Scheduling, reading the history and view counts are not in it.
+"""
+
+from datetime import datetime, timedelta
+from typing import Any, ClassVar
+
+from pydantic import Field, field_validator, model_validator
+from telegram import Bot, ChatMemberAdministrator, ChatMemberOwner, LinkPreviewOptions, ReplyParameters
+from telegram import Message as Sent
+from telegram.constants import ParseMode
+
+from channels.contract import (
+    Capability,
+    Certainty,
+    Channel,
+    ChannelSettings,
+    Deferred,
+    Figure,
+    Found,
+    Handle,
+    Limits,
+    Measure,
+    Message,
+    Outcome,
+    Part,
+    Picture,
+    PictureSpec,
+    Problem,
+    Published,
+    Reason,
+    Refused,
+    Tools,
+    Unknown,
+)
+from channels.telegram import preview
+from channels.telegram.api import Failure, ask, is_gone, outcome
+from channels.telegram.render import CAPTION_LIMIT, PARTS_LIMIT, TEXT_LIMIT, problems, rendered
+from channels.twin import Rehearsal
+from channels.wire import Answer
+from content.document import Document
+
+_SKEW = timedelta(minutes=2)
+_PAGES = 10
+_UNCLEAR = "Không đọc được trang công khai của kênh; hãy mở kênh và xem bài đã lên chưa."
+_PRIVATE = "Kênh riêng tư không có trang công khai để tra cứu; hãy mở kênh và xem bài đã lên chưa."
+
+
+class TelegramSettings(ChannelSettings):
+    """How to reach one channel: the bot's token, the channel's @name or number, and whether anyone may read it."""
+
+    secret_fields: ClassVar[tuple[str, ...]] = ("token",)
+
+    token: str = Field(repr=False, min_length=1)
+    chat_id: str = Field(pattern=r"^(@[A-Za-z][A-Za-z0-9_]{3,31}|-\d{5,20})$")
+    username: str = Field(default="", pattern=r"^([A-Za-z][A-Za-z0-9_]{3,31})?$")
+    public: bool = True
+    api_url: str = "https://api.telegram.org"
+    preview_url: str = "https://t.me"
+
+    @model_validator(mode="before")
+    @classmethod
+    def _name_of_chat(cls, given: Any) -> Any:
+        if isinstance(given, dict) and not given.get("username") and str(given.get("chat_id", "")).startswith("@"):
+            return {**given, "username": str(given["chat_id"])[1:]}
+        return given
+
+    @field_validator("api_url", "preview_url")
+    @classmethod
+    def _without_slash(cls, url: str) -> str:
+        return url.rstrip("/")
+
+    @model_validator(mode="after")
+    def _public_has_name(self) -> "TelegramSettings":
+        if self.public and not self.username:
+            raise ValueError("kênh công khai cần tên kênh (@…); kênh riêng tư thì đặt «public» là sai")
+        return self
+
+
+class Telegram(Channel):
+    """One Telegram channel, written by one bot."""
+
+    kind = "telegram"
+    name = "Telegram"
+    certainty = Certainty.LOOKUP
+    capabilities = frozenset(
+        {Capability.TEXT, Capability.PHOTO, Capability.FIND, Capability.MEASURE, Capability.WITHDRAW}
+    )
+    limits = Limits(
+        text=TEXT_LIMIT,
+        caption=CAPTION_LIMIT,
+        parts=PARTS_LIMIT,
+        picture=PictureSpec(format="jpeg", shape="wide", max_side=2560, max_bytes=9_500_000),
+        source="https://core.telegram.org/bots/api#sendmessage",
+    )
+    Settings = TelegramSettings
+    settle_seconds = 90
+    spacing_seconds = 3
+
+    def __init__(self, settings: TelegramSettings, tools: Tools) -> None:
+        super().__init__(settings, tools)
+        self._number = int(settings.chat_id) if settings.chat_id.startswith("-") else None
+
+    @classmethod
+    def rehearsal(cls) -> Rehearsal:
+        """How Telegram takes part in a rehearsal."""
+        from channels.telegram.rehearsal import TelegramRehearsal
+
+        return TelegramRehearsal(cls.kind)
+
+    def render(self, document: Document, key: str, picture: Picture | None = None) -> Message:
+        """One photo or text message; a long text as a first message and its replies, each with the short link."""
+        return rendered(document, key, picture)
+
+    def validate(self, message: Message) -> list[Problem]:
+        """What Telegram would refuse, in Vietnamese."""
+        return problems(message)
+
+    async def publish(self, message: Message, part: int, handle: Handle, earlier: tuple[str, ...]) -> Outcome:
+        """Send one message to the channel (sendPhoto or sendMessage), later parts as replies to the first."""
+        said = message.parts[part]
+        photo = self._photo(said)
+        if isinstance(photo, Refused):
+            return photo
+        reply = _reply_to(earlier)
+        sent = await self._ask(lambda bot: self._send(bot, said, photo, reply, first=part == 0))
+        if isinstance(sent, Failure):
+            return outcome(sent, self.tools.now())
+        self._number = sent.chat.id
+        return Published(remote_id=f"{sent.chat.id}:{sent.message_id}", url=self._url(sent.chat.id, sent.message_id))
+
+    def _photo(self, part: Part) -> bytes | Refused | None:
+        if part.picture is None:
+            return None
+        try:
+            return bytes(self.tools.shelf.read(part.picture.sha256))
+        except FileNotFoundError:
+            return Refused(reason=Reason.BAD_MEDIA, detail="Không còn ảnh của bài trong Kho tư liệu. Hãy chọn lại ảnh.")
+
+    async def _ask(self, call: Any) -> Any:
+        return await ask(self.tools.wire, self.settings.api_url, self.settings.token, call)
+
+    async def _send(
+        self, bot: Bot, part: Part, photo: bytes | None, reply: ReplyParameters | None, first: bool
+    ) -> Sent:
+        chat = self._number or self.settings.chat_id
+        if photo is not None:
+            return await bot.send_photo(
+                chat, photo, caption=part.body, parse_mode=ParseMode.HTML, reply_parameters=reply, filename=_file_name(part)
+            )
+        shown = LinkPreviewOptions(url=part.link) if part.link and first else LinkPreviewOptions(is_disabled=True)
+        return await bot.send_message(
+            chat, part.body, parse_mode=ParseMode.HTML, reply_parameters=reply, link_preview_options=shown
+        )
+
+    def _url(self, chat: int | str, id: int) -> str:
+        if self.settings.username:
+            return f"{self.settings.preview_url}/{self.settings.username}/{id}"
+        return f"{self.settings.preview_url}/c/{str(chat).removeprefix('-100')}/{id}"
+
+    async def find(self, message: Message, part: int, handle: Handle, since: datetime) -> Found:
+        """Look for the part's marker on the channel's public page, back to ``since``."""
+        if not self.settings.public:
+            return Found(verdict="unclear", detail=_PRIVATE)
+        marker, start = message.parts[part].marker, since.replace(microsecond=0) - _SKEW
+        before: int | None = None
+        for _ in range(_PAGES):
+            page = await self._page(before)
+            if page is None:
+                return Found(verdict="unclear", detail=_UNCLEAR)
+            hit = next((post for post in reversed(page.posts) if post.at >= start and preview.holds(post.text, marker)), None)
+            if hit is not None:
+                chat = await self._chat_number()
+                return Found(verdict="out", remote_id=f"{chat}:{hit.id}", url=self._url(chat, hit.id))
+            if not page.posts or page.posts[0].at < start:
+                return Found(verdict="absent")
+            before = page.posts[0].id
+        return Found(verdict="unclear", detail="Kênh có quá nhiều bài mới nên không tra cứu hết được.")
+
+    async def _page(self, before: int | None = None) -> preview.Page | None:
+        address = f"{self.settings.preview_url}/s/{self.settings.username}"
+        query = {"before": str(before)} if before is not None else {}
+        seen = await self.tools.wire.call("GET", address, params=query)
+        if not isinstance(seen, Answer) or not 200 <= seen.status < 300:
+            return None
+        return preview.read(seen.text, self.settings.username)
+
+    async def _chat_number(self) -> int | str:
+        """The channel's number, asked once; its @name where Telegram does not tell."""
+        if self._number is None:
+            chat = await self._ask(lambda bot: bot.get_chat(self.settings.chat_id))
+            self._number = None if isinstance(chat, Failure) else chat.id
+        return self._number or self.settings.chat_id
+
+    async def measure(self, remote_id: str) -> Measure:
+        """Members of the channel (Bot API) and views of the post (public page, rounded above a thousand)."""
+        members = await self._ask(lambda bot: bot.get_chat_member_count(self._number or self.settings.chat_id))
+        if isinstance(members, Failure):
+            reason = _reason(outcome(members, self.tools.now()))
+            return Measure(reason=reason, detail="Telegram không cho biết số người theo dõi kênh.")
+        formula = "Số thành viên kênh do Telegram trả về (getChatMemberCount)"
+        figures = (Figure(name="Người theo dõi kênh", value=members, formula=formula),)
+        if not self.settings.public:
+            return Measure(figures=figures, detail="Kênh riêng tư: Telegram không cho biết lượt xem.")
+        return await self._with_views(figures, int(_message_id(remote_id) or 0))
+
+    async def _with_views(self, figures: tuple[Figure, ...], id: int) -> Measure:
+        page = await self._page(before=id + 1)
+        if page is None:
+            return Measure(figures=figures, reason=Reason.UNREACHABLE, detail="Không đọc được trang công khai của kênh.")
+        post = next((post for post in page.posts if post.id == id), None)
+        if post is None:
+            return Measure(figures=figures, reason=Reason.NOT_FOUND, detail="Tin không còn trên trang công khai của kênh.")
+        seen = preview.views(post.views)
+        return Measure(figures=(*figures, _views_figure(*seen)) if seen else figures)
+
+    async def withdraw(self, remote_id: str) -> Outcome:
+        """Delete one message; one that is already gone counts as taken down."""
+        chat, _, _ = remote_id.rpartition(":")
+        id = _message_id(remote_id)
+        if not chat or id is None:
+            return Refused(reason=Reason.NOT_FOUND, detail="Mã tin Telegram không đúng nên không gỡ được; hãy gỡ bằng tay.")
+        done = await self._ask(lambda bot: bot.delete_message(chat, id))
+        if not isinstance(done, Failure):
+            return Published(remote_id=remote_id) if done else Unknown(detail="Telegram không xác nhận đã gỡ.")
+        result = outcome(done, self.tools.now())
+        return Published(remote_id=remote_id) if is_gone(result) else result
+
+    async def health(self) -> Reason | None:
+        """Whether the token is valid, the channel is the one named, and the bot may post in it."""
+        me = await self._ask(lambda bot: bot.get_me())
+        if isinstance(me, Failure):
+            return _reason(outcome(me, self.tools.now()))
+        chat = await self._ask(lambda bot: bot.get_chat(self.settings.chat_id))
+        if isinstance(chat, Failure):
+            return _reason(outcome(chat, self.tools.now()))
+        if self.settings.public and (chat.username or "").casefold() != self.settings.username.casefold():
+            return Reason.MISCONFIGURED
+        self._number = chat.id
+        member = await self._ask(lambda bot: bot.get_chat_member(chat.id, me.id))
+        return _reason(outcome(member, self.tools.now())) if isinstance(member, Failure) else _rights(member)
+
+
+def _reply_to(earlier: tuple[str, ...]) -> ReplyParameters | None:
+    first = _message_id(earlier[0]) if earlier else None
+    return ReplyParameters(first, allow_sending_without_reply=True) if first is not None else None
+
+
+def _message_id(remote_id: str) -> int | None:
+    _, _, id = remote_id.rpartition(":")
+    return int(id) if id.isascii() and id.isdigit() else None
+
+
+def _file_name(part: Part) -> str:
+    return "anh.png" if part.picture and part.picture.mime == "image/png" else "anh.jpg"
+
+
+def _views_figure(value: int, rounded: bool) -> Figure:
+    if rounded:
+        formula = "Lượt xem trên trang công khai của kênh, Telegram đã làm tròn (ví dụ 1.5K là khoảng 1.500)"
+        return Figure(name="Lượt xem", value=value, label="estimated", formula=formula)
+    return Figure(name="Lượt xem", value=value, formula="Lượt xem trên trang công khai của kênh (t.me/s)")
+
+
+def _reason(result: Outcome) -> Reason:
+    return result.reason if isinstance(result, Deferred | Refused) else Reason.UNREACHABLE
+
+
+def _rights(member: Any) -> Reason | None:
+    if isinstance(member, ChatMemberOwner) or (isinstance(member, ChatMemberAdministrator) and member.can_post_messages):
+        return None
+    return Reason.FORBIDDEN

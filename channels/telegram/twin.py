@@ -1,0 +1,161 @@
+"""A double of Telegram: the Bot API for one bot and one channel per account, and the channel's public page.
+
+Tokens have the form that the rehearsal hands out (``<digits>:twin-<account>``); a channel is made when its bot first
+speaks. Ordered misbehaviour: ``refuse`` (the bot was kicked; on ``/s/`` the owner switched the page off),
+``rate_limit``, ``expire_token``, ``read_late`` (the page does not show the last ten minutes yet).
+"""
+
+import json
+from base64 import b64decode
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from typing import Any
+
+from starlette.datastructures import UploadFile
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
+from starlette.routing import BaseRoute, Route
+
+from channels.telegram.twin_channel import (
+    ChannelRow,
+    Flood,
+    MessageRow,
+    Shelves,
+    account_of,
+    newest_first,
+    well_formed,
+)
+from channels.telegram.twin_methods import METHODS, Call, Refusal
+from channels.telegram.twin_page import bubble, channel_page, post_page
+from channels.twin import Trace, Twin, TwinState
+
+PAGE_SIZE = 20
+LATE = timedelta(minutes=10)
+
+
+class TelegramTwin(Twin):
+    """Bot API, public preview and pictures."""
+
+    kind = "telegram"
+
+    def __init__(self, state: TwinState, now: Callable[[], datetime], base_url: str) -> None:
+        super().__init__(state, now, base_url)
+        self.shelves = Shelves(state)
+        self.flood = Flood(now)
+
+    def routes(self) -> list[BaseRoute]:
+        """The Bot API, the public page, a post's own page, and pictures."""
+        return [
+            Route("/bot{token}/{method}", self.api, methods=["GET", "POST"]),
+            Route("/file/photo/{name}", self.photo),
+            Route("/s/{channel}", self.preview),
+            Route("/{channel}/{id:int}", self.post),
+            Route("/{channel}", self.front),
+        ]
+
+    async def api(self, request: Request) -> Response:
+        """One method of the Bot API, answered in its envelope."""
+        try:
+            result = await self._result(request)
+        except Refusal as refusal:
+            return _refusal(refusal)
+        return JSONResponse({"ok": True, "result": result})
+
+    async def _result(self, request: Request) -> Any:
+        own = self._bot_channel(request)
+        method = METHODS.get(request.path_params["method"].lower())
+        if method is None:
+            raise Refusal(404, "Not Found")
+        if self.ordered("refuse", request.url.path):
+            raise Refusal(403, "Forbidden: bot was kicked from the channel chat")
+        if self.ordered("rate_limit", request.url.path):
+            raise Refusal(429, "Too Many Requests: retry after 30", retry_after=30)
+        given, files = await _parameters(request)
+        return method(Call(self.shelves, self.flood, self.now(), own, given, files))
+
+    def _bot_channel(self, request: Request) -> ChannelRow:
+        token = request.path_params["token"]
+        if not well_formed(token):
+            raise Refusal(401, "Unauthorized: invalid token specified")
+        account = account_of(token)
+        if account is None or self.ordered("expire_token", request.url.path):
+            raise Refusal(401, "Unauthorized")
+        return self.shelves.channel(account)
+
+    async def photo(self, request: Request) -> Response:
+        """A picture of a post."""
+        found = self.shelves.photo(request.path_params["name"])
+        if found is None:
+            return Response("Not Found", 404)
+        return Response(b64decode(found["base64"]), media_type=found["mime"])
+
+    async def preview(self, request: Request) -> Response:
+        """The public page: the newest 20 posts, or those before an id; a redirect where there is no such page."""
+        channel = self.shelves.named(request.path_params["channel"])
+        if channel is None or self.ordered("refuse", request.url.path):
+            return RedirectResponse(f"{self.base_url}/{request.path_params['channel']}", 302)
+        rows = self.shelves.messages(channel)
+        if self.ordered("read_late", request.url.path):
+            rows = [row for row in rows if row.at <= self.now() - LATE]
+        before = request.query_params.get("before", "")
+        if before.isdigit():
+            rows = [row for row in rows if row.id < int(before)]
+        return HTMLResponse(channel_page(channel, self._page(rows), self.base_url, self.now()))
+
+    def _page(self, rows: list[MessageRow]) -> list[MessageRow]:
+        return list(newest_first(rows))[:PAGE_SIZE][::-1]
+
+    async def post(self, request: Request) -> Response:
+        """One post's own page."""
+        channel = self.shelves.named(request.path_params["channel"])
+        row = self.shelves.message(channel, request.path_params["id"]) if channel else None
+        if channel is None or row is None:
+            return HTMLResponse("Post not found", 404)
+        return HTMLResponse(post_page(channel, row, self.base_url, self.now()))
+
+    async def front(self, request: Request) -> Response:
+        """The page of a name, without posts."""
+        channel = self.shelves.named(request.path_params["channel"])
+        if channel is None:
+            return HTMLResponse("<!doctype html><title>Telegram</title><p>Không có kênh này.</p>")
+        return HTMLResponse(channel_page(channel, [], self.base_url, self.now()))
+
+    def traces(self) -> list[Trace]:
+        """Every message that stands in a channel, oldest first."""
+        found = [self._trace(channel, row) for channel in self.shelves.channels() for row in self.shelves.messages(channel)]
+        return sorted(found, key=lambda trace: trace.at)
+
+    def _trace(self, channel: ChannelRow, row: MessageRow) -> Trace:
+        return Trace(
+            account=channel.account,
+            remote_id=f"{channel.number}:{row.id}",
+            at=row.at,
+            text=row.text,
+            html=bubble(row, self.base_url),
+            reply_to=f"{channel.number}:{row.reply_to}" if row.reply_to is not None else None,
+        )
+
+
+async def _parameters(request: Request) -> tuple[dict[str, str], dict[str, bytes]]:
+    given = dict(request.query_params)
+    files: dict[str, bytes] = {}
+    if request.headers.get("content-type", "").startswith("application/json"):
+        raw = json.loads(await request.body() or b"{}")
+        return {**given, **{key: value if isinstance(value, str) else json.dumps(value) for key, value in raw.items()}}, files
+    async with request.form(max_part_size=2_000_000) as form:
+        for key, value in form.multi_items():
+            if isinstance(value, UploadFile):
+                files[key] = await value.read()
+            else:
+                given[key] = value
+    return given, files
+
+
+def _refusal(refusal: Refusal) -> JSONResponse:
+    body: dict[str, Any] = {"ok": False, "error_code": refusal.code, "description": refusal.description}
+    headers = {}
+    if refusal.parameters:
+        body["parameters"] = refusal.parameters
+    if "retry_after" in refusal.parameters:
+        headers["Retry-After"] = str(refusal.parameters["retry_after"])
+    return JSONResponse(body, refusal.code, headers)
