@@ -1,0 +1,92 @@
+"""A document as an article of the site: HTML body, readable address, and what an editor should know of it."""
+
+import hashlib
+import html as escaping
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
+from channels.contract import Limits, Message, Part, Picture, PictureSpec, Problem
+from content.document import Document, html
+from content.text import cut, length, slug, squeeze
+
+KIND = "website"
+SUMMARY_SHOWN = 160
+LIMITS = Limits(
+    title=200,
+    summary=500,
+    text=100_000,
+    picture=PictureSpec(format="jpeg", shape="wide", max_side=1600, max_bytes=1_500_000),
+    source="docs/channels/website.md",
+)
+
+# Every ward is in Việt Nam, which has one time zone and no summer time.
+_ZONE = ZoneInfo("Asia/Ho_Chi_Minh")
+
+
+def render(document: Document, key: str, picture: Picture | None) -> Message:
+    """The article: one part, its body in HTML with the call to action and the signature at the end."""
+    own = document.for_channel(KIND)
+    part = Part(
+        title=squeeze(own.title),
+        summary=cut(squeeze(own.lead()), 500),
+        body="\n".join(piece for piece in (html(own.blocks), _action(own), _signature(own)) if piece),
+        format="html",
+        picture=picture,
+        link=own.link,
+    )
+    source = {"name": own.source.name, "url": own.source.url} if own.source else None
+    return Message(kind=KIND, key=key, parts=(part,), extra={"topics": list(own.topics), "source": source})
+
+
+def _action(document: Document) -> str:
+    if not document.link or not document.link.startswith(("https://", "http://")):
+        return ""
+    return f'<p class="action"><a href="{escaping.escape(document.link)}">{escaping.escape(document.link_label)}</a></p>'
+
+
+def _signature(document: Document) -> str:
+    return f'<p class="signature">{escaping.escape(squeeze(document.signature))}</p>' if document.signature else ""
+
+
+def path(title: str, key: str, due_at: datetime) -> str:
+    """The article's place on the site, ``2026/ten-bai-1a2b3c4d``: known before it is out, unique per key."""
+    mark = hashlib.sha256(key.encode()).hexdigest()[:8]
+    return f"{due_at.astimezone(_ZONE).year}/{slug(title) or 'bai'}-{mark}"
+
+
+def validate(message: Message) -> list[Problem]:
+    """Problems of an article: missing words are errors; what only reads or shows badly is a warning."""
+    part = message.parts[0]
+    return [*_too_little(part), *_too_much(part), *_hard_to_use(part)]
+
+
+def _too_little(part: Part) -> list[Problem]:
+    problems = []
+    if not part.title:
+        problems.append(Problem(level="error", field="title", text="Bài chưa có tiêu đề; hãy nhập tiêu đề."))
+    if not part.body.strip():
+        problems.append(Problem(level="error", text="Bài chưa có nội dung; hãy nhập nội dung."))
+    return problems
+
+
+def _too_much(part: Part) -> list[Problem]:
+    found = (
+        ("title", "Tiêu đề", length(part.title), LIMITS.title or 0),
+        ("body", "Nội dung bài", length(part.body), LIMITS.text or 0),
+    )
+    return [
+        Problem(level="error", field=field, text=f"{name} dài {size} ký tự, tối đa {limit} ký tự; hãy rút gọn.")
+        for field, name, size, limit in found
+        if size > limit
+    ]
+
+
+def _hard_to_use(part: Part) -> list[Problem]:
+    problems = []
+    if length(part.summary) > SUMMARY_SHOWN:
+        text = f"Tóm tắt dài {length(part.summary)} ký tự; máy tìm kiếm và thẻ chia sẻ thường chỉ hiện {SUMMARY_SHOWN} ký tự đầu."
+        problems.append(Problem(level="warning", field="summary", text=text))
+    if part.picture and not part.picture.alt.strip():
+        text = "Ảnh chưa có lời mô tả cho người khiếm thị (Thông tư 26/2020/TT-BTTTT); hãy nhập mô tả ảnh."
+        problems.append(Problem(level="warning", field="picture", text=text))
+    return problems
