@@ -6,6 +6,7 @@ password, and both give the same answer.
 
 import hashlib
 import secrets
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
@@ -20,6 +21,7 @@ from store.tables import LoginFailure, User, Ward
 
 IDLE = timedelta(minutes=60)
 LONGEST = timedelta(hours=12)
+NOTE_USE_EVERY = timedelta(minutes=1)
 FAILURE_WINDOW = timedelta(minutes=15)
 FAILURES_PER_NAME = 10
 FAILURES_PER_ADDRESS = 30
@@ -132,21 +134,62 @@ def hash_password(password: str) -> str:
     return _HASHER.hash(password)
 
 
-def sign_in(session: Session, username: str, password: str, address: str, agent: str, now: datetime) -> str | None:
-    """The cookie of a new session, or None: wrong name or password, switched off, or too many failures lately."""
+@dataclass(frozen=True)
+class Attempt:
+    """A sign-in that is being tried: what the password must match, found before the slow hashing."""
+
+    username: str
+    address: str
+    user: User | None
+
+    def matches(self, password: str) -> bool:
+        """Whether the password is right; takes as long for a name that nobody has. Needs no transaction."""
+        right = _matches(self.user.password_hash if self.user else _NOBODY, nfc(password)[:200])
+        return right and self.user is not None
+
+
+@dataclass(frozen=True)
+class Visit:
+    """A signed-in user; ``stale`` says that the session's last use should be noted again."""
+
+    user: User
+    stale: bool
+
+
+def attempt(session: Session, username: str, address: str, now: datetime) -> Attempt | None:
+    """A sign-in to be tried, or None after too many failures lately."""
     username = squeeze(username).lower()[:100]
-    session.exec(delete(LoginFailure).where(col(LoginFailure.at) < now - timedelta(hours=1)))
     if _too_many_failures(session, username, address, now):
         return None
     user = session.exec(select(User).where(User.username == username, col(User.active))).first()
-    if not _matches(user.password_hash if user else _NOBODY, nfc(password)[:200]) or user is None:
-        session.add_all([LoginFailure(subject=f"name:{username}", at=now), LoginFailure(subject=f"from:{address}", at=now)])
+    return Attempt(username, address, user)
+
+
+def finish(session: Session, tried: Attempt, right: bool, agent: str, now: datetime) -> str | None:
+    """The cookie of a new session when the password was right; else None, and the failure is counted."""
+    session.exec(delete(LoginFailure).where(col(LoginFailure.at) < now - timedelta(hours=1)))
+    if not right or tried.user is None:
+        for subject in (f"name:{tried.username}", f"from:{tried.address}"):
+            session.add(LoginFailure(subject=subject, at=now))
         return None
-    return _open_session(session, user, agent, now)
+    return _open_session(session, tried.user, agent, now)
+
+
+def sign_in(session: Session, username: str, password: str, address: str, agent: str, now: datetime) -> str | None:
+    """The cookie of a new session, or None; all in one transaction (a server takes ``attempt`` and ``finish``)."""
+    tried = attempt(session, username, address, now)
+    return finish(session, tried, tried.matches(password), agent, now) if tried else None
+
+
+def visit(session: Session, token: str, now: datetime) -> Visit | None:
+    """Who a cookie belongs to, or None when the session is unknown, revoked, idle or too old."""
+    user = signed_in(session, token, now)
+    row = session.get(tables.Session, _hash(token))
+    return Visit(user, now >= row.seen_at + NOTE_USE_EVERY) if user and row else None
 
 
 def signed_in(session: Session, token: str, now: datetime) -> User | None:
-    """The user of a cookie, or None when the session is unknown, revoked, idle or too old. Marks it as seen."""
+    """The user of a cookie, or None when the session is unknown, revoked, idle or too old."""
     row = session.get(tables.Session, _hash(token))
     if row is None or row.revoked_at or now >= row.expires_at or now >= row.seen_at + IDLE:
         return None
@@ -164,18 +207,35 @@ def sign_out(session: Session, token: str, now: datetime) -> None:
     session.exec(update(tables.Session).where(col(tables.Session.token_hash) == _hash(token)).values(revoked_at=now))
 
 
-def change_password(session: Session, user: User, old: str, new: str, keep: str, now: datetime) -> None:
-    """Set a new password and revoke every other session of this user; raises Mistake."""
-    if not _matches(user.password_hash, nfc(old)):
-        raise Mistake("Mật khẩu hiện tại không đúng.")
-    user.password_hash = hash_password(new)
-    session.add(user)
+def sign_out_everywhere(session: Session, user: User, now: datetime, keep: str = "") -> None:
+    """Revoke every session of this user, but the one whose cookie is ``keep``."""
     others = update(tables.Session).where(
-        col(tables.Session.user_id) == user.id, col(tables.Session.token_hash) != _hash(keep)
+        col(tables.Session.user_id) == user.id,
+        col(tables.Session.token_hash) != _hash(keep),
+        col(tables.Session.revoked_at).is_(None),
     )
     session.exec(others.values(revoked_at=now))
+
+
+def new_password(user: User, old: str, new: str) -> str:
+    """The hash of a new password once the old one has been proved; slow, needs no transaction. Raises Mistake."""
+    if not _matches(user.password_hash, nfc(old)[:200]):
+        raise Mistake("Mật khẩu hiện tại không đúng.")
+    return hash_password(new)
+
+
+def put_password(session: Session, user: User, password_hash: str, keep: str, now: datetime) -> None:
+    """Set a hash made by ``new_password`` and revoke every other session of this user."""
+    user.password_hash = password_hash
+    session.add(user)
+    sign_out_everywhere(session, user, now, keep)
     if user.ward_id is not None:
         record(session, user.ward_id, actor_of(user), "user.password_changed", "user", user.id, now)
+
+
+def change_password(session: Session, user: User, old: str, new: str, keep: str, now: datetime) -> None:
+    """Set a new password and revoke every other session of this user, in one transaction; raises Mistake."""
+    put_password(session, user, new_password(user, old, new), keep, now)
 
 
 def _too_many_failures(session: Session, username: str, address: str, now: datetime) -> bool:
