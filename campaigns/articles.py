@@ -133,6 +133,11 @@ def ward(session: Session, slug: str) -> Ward | None:
     return session.exec(select(Ward).where(Ward.slug == slug)).first()
 
 
+def ward_of(session: Session, ward_id: int) -> Ward:
+    """The ward of an id that a row of its own carries."""
+    return session.exec(select(Ward).where(Ward.id == ward_id)).one()
+
+
 def _create(session: Session, ward_id: int, key: str, new: NewArticle, now: datetime) -> Article:
     if at(session, ward_id, new.slug) is not None:
         raise AddressTaken(new.slug)

@@ -1,0 +1,52 @@
+"""What an article tells machines about itself: schema.org NewsArticle as JSON-LD."""
+
+import json
+from typing import Any
+
+from markupsafe import Markup
+
+from store.tables import Article, Ward
+from web.public.site import Site
+
+# Inside <script> no character reference is read, so what could end the element is written as a JSON escape
+# (https://html.spec.whatwg.org/multipage/scripting.html#restrictions-for-contents-of-script-elements).
+_ESCAPES = {"<": "\\u003c", ">": "\\u003e", "&": "\\u0026", "\u2028": "\\u2028", "\u2029": "\\u2029"}
+
+
+def linked_data(site: Site, ward: Ward, article: Article) -> Markup:
+    """The article as https://schema.org/NewsArticle, safe inside a script element."""
+    described: dict[str, Any] = {
+        "@context": "https://schema.org",
+        "@type": "NewsArticle",
+        "headline": article.title,
+        "description": article.summary,
+        "inLanguage": "vi",
+        "url": site.address(ward, article.slug),
+        "mainEntityOfPage": site.address(ward, article.slug),
+        "datePublished": article.published_at.isoformat(),
+        "dateModified": article.updated_at.isoformat(),
+        "author": _publisher(site, ward),
+        "publisher": _publisher(site, ward),
+        "keywords": article.topics,
+        "isAccessibleForFree": True,
+    }
+    if article.picture:
+        described["image"] = {
+            "@type": "ImageObject",
+            "url": site.picture_url(article.picture),
+            "width": article.picture["width"],
+            "height": article.picture["height"],
+        }
+    if article.source_url:
+        described["isBasedOn"] = article.source_url
+    return script_safe(described)
+
+
+def script_safe(value: Any) -> Markup:
+    """JSON that cannot end the script element around it."""
+    text = json.dumps(value, ensure_ascii=False)
+    return Markup("".join(_ESCAPES.get(letter, letter) for letter in text))  # noqa: S704 -- nothing is left to escape
+
+
+def _publisher(site: Site, ward: Ward) -> dict[str, str]:
+    return {"@type": "GovernmentOrganization", "name": ward.centre, "url": site.address(ward)}
