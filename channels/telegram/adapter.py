@@ -41,6 +41,7 @@ from channels.twin import Rehearsal
 from channels.wire import Answer
 from content.document import Document
 
+FOLLOWERS = "Người theo dõi kênh"
 _SKEW = timedelta(minutes=2)
 _PAGES = 10
 _UNCLEAR = "Không đọc được trang công khai của kênh; hãy mở kênh và xem bài đã lên chưa."
@@ -97,6 +98,7 @@ class Telegram(Channel):
     Settings = TelegramSettings
     settle_seconds = 90
     spacing_seconds = 3
+    audience_figures = frozenset({FOLLOWERS})
 
     def __init__(self, settings: TelegramSettings, tools: Tools) -> None:
         super().__init__(settings, tools)
@@ -200,7 +202,7 @@ class Telegram(Channel):
             reason = _reason(outcome(members, self.tools.now()))
             return Measure(reason=reason, detail="Telegram không cho biết số người theo dõi kênh.")
         formula = "Số thành viên kênh do Telegram trả về (getChatMemberCount)"
-        figures = (Figure(name="Người theo dõi kênh", value=members, formula=formula),)
+        figures = (Figure(name=FOLLOWERS, value=members, formula=formula),)
         if not self.settings.public:
             return Measure(figures=figures, detail="Kênh riêng tư: Telegram không cho biết lượt xem.")
         return await self._with_views(figures, int(_message_id(remote_id) or 0))

@@ -65,8 +65,11 @@ class _Request(HTTPXRequest):
         )
 
     async def do_request(self, *args: Any, **kwargs: Any) -> tuple[int, bytes]:
-        self.answer = await super().do_request(*args, **kwargs)
-        return self.answer
+        """The status and body; an error answer ends the call here, before the library reads its words."""
+        status, body = self.answer = await super().do_request(*args, **kwargs)
+        if not 200 <= status < 300:
+            raise TelegramError("error answer")
+        return status, body
 
     @staticmethod
     def parse_json_payload(payload: bytes) -> dict[str, Any]:

@@ -6,16 +6,16 @@ speaks. Ordered misbehaviour: ``refuse`` (the bot was kicked; on ``/s/`` the own
 """
 
 import json
-from base64 import b64decode
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any
 
 from starlette.datastructures import UploadFile
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
+from starlette.responses import FileResponse, JSONResponse, RedirectResponse, Response
 from starlette.routing import BaseRoute, Route
 
+from channels.pages import answer
 from channels.telegram.twin_channel import (
     ChannelRow,
     Flood,
@@ -42,6 +42,10 @@ class TelegramTwin(Twin):
         super().__init__(state, now, base_url)
         self.shelves = Shelves(state)
         self.flood = Flood(now)
+
+    def upset(self) -> Response:
+        """Telegram's own server error, given although the message stands in the channel."""
+        return JSONResponse({"ok": False, "error_code": 500, "description": "Internal Server Error"}, 500)
 
     def routes(self) -> list[BaseRoute]:
         """The Bot API, the public page, a post's own page, and pictures."""
@@ -84,10 +88,8 @@ class TelegramTwin(Twin):
 
     async def photo(self, request: Request) -> Response:
         """A picture of a post."""
-        found = self.shelves.photo(request.path_params["name"])
-        if found is None:
-            return Response("Not Found", 404)
-        return Response(b64decode(found["base64"]), media_type=found["mime"])
+        file = self.shelves.photo(request.path_params["name"])
+        return FileResponse(file) if file.is_file() else Response("Not Found", 404)
 
     async def preview(self, request: Request) -> Response:
         """The public page: the newest 20 posts, or those before an id; a redirect where there is no such page."""
@@ -100,7 +102,7 @@ class TelegramTwin(Twin):
         before = request.query_params.get("before", "")
         if before.isdigit():
             rows = [row for row in rows if row.id < int(before)]
-        return HTMLResponse(channel_page(channel, self._page(rows), self.base_url, self.now()))
+        return answer(channel_page(channel, self._page(rows), self.base_url, self.now()))
 
     def _page(self, rows: list[MessageRow]) -> list[MessageRow]:
         return list(newest_first(rows))[:PAGE_SIZE][::-1]
@@ -110,15 +112,15 @@ class TelegramTwin(Twin):
         channel = self.shelves.named(request.path_params["channel"])
         row = self.shelves.message(channel, request.path_params["id"]) if channel else None
         if channel is None or row is None:
-            return HTMLResponse("Post not found", 404)
-        return HTMLResponse(post_page(channel, row, self.base_url, self.now()))
+            return answer("Post not found", 404)
+        return answer(post_page(channel, row, self.base_url, self.now()))
 
     async def front(self, request: Request) -> Response:
         """The page of a name, without posts."""
         channel = self.shelves.named(request.path_params["channel"])
         if channel is None:
-            return HTMLResponse("<!doctype html><title>Telegram</title><p>Không có kênh này.</p>")
-        return HTMLResponse(channel_page(channel, [], self.base_url, self.now()))
+            return answer("<!doctype html><title>Telegram</title><p>Không có kênh này.</p>")
+        return answer(channel_page(channel, [], self.base_url, self.now()))
 
     def traces(self) -> list[Trace]:
         """Every message that stands in a channel, oldest first."""
@@ -131,7 +133,8 @@ class TelegramTwin(Twin):
             remote_id=f"{channel.number}:{row.id}",
             at=row.at,
             text=row.text,
-            html=bubble(row, self.base_url),
+            html=bubble(row),
+            files=(self.shelves.photo(row.photo),) if row.photo else (),
             reply_to=f"{channel.number}:{row.reply_to}" if row.reply_to is not None else None,
         )
 

@@ -5,14 +5,16 @@ import re
 from collections import deque
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 from zlib import crc32
 
 from pydantic import BaseModel
 
 from channels.twin import TwinState
+from content.text import slug
 
-_TOKEN = re.compile(r"\d{6,12}:twin-(?P<account>[A-Za-z0-9_-]+)")
+_TOKEN = re.compile(r"\d{6,12}:twin-(?P<account>(?:[0-9a-f]{2})+)")
 _FORM = re.compile(r"\d+:[A-Za-z0-9_-]+")
 PER_CHAT = (20, timedelta(seconds=60))
 OVERALL = (30, timedelta(seconds=1))
@@ -20,19 +22,19 @@ OVERALL = (30, timedelta(seconds=1))
 
 def token_of(account: str) -> str:
     """The token with which an account's bot speaks to the twin."""
-    return f"{_bot_id(account)}:twin-{account}"
+    return f"{_bot_id(account)}:twin-{account.encode().hex()}"
 
 
 def username_of(account: str) -> str:
     """The channel's @name (without @): letters, digits and underscores, at least five of them."""
-    name = re.sub(r"[^A-Za-z0-9]+", "_", account).strip("_")[:32]
-    return name if re.match(r"[A-Za-z].{4}", name) else f"kenh_{name}"[:32]
+    name = slug(account, 32).replace("-", "_")
+    return name if re.match(r"[a-z].{4}", name) else f"kenh_{name}"[:32]
 
 
 def account_of(token: str) -> str | None:
     """The account of a token that the twin knows, else None."""
     match = _TOKEN.fullmatch(token)
-    return match["account"] if match else None
+    return bytes.fromhex(match["account"]).decode("utf-8", "replace") if match else None
 
 
 def well_formed(token: str) -> bool:
@@ -87,7 +89,7 @@ class Shelves:
         made = ChannelRow(
             account=account,
             username=username_of(account),
-            title=account.replace("-", " ").replace("_", " ").title(),
+            title=account,
             number=-1_001_000_000_000 - seed,
             bot_id=_bot_id(account),
             members=1_200 + seed % 4_000,
@@ -125,13 +127,13 @@ class Shelves:
         """Delete a message."""
         self._state.remove(f"telegram.message.{channel.account}", str(id))
 
-    def keep_photo(self, name: str, base64: str, mime: str) -> None:
-        """Store a picture's bytes."""
-        self._state.put("telegram.photo", name, {"base64": base64, "mime": mime})
+    def keep_photo(self, name: str, content: bytes) -> None:
+        """Store a picture's file."""
+        self._state.keep(f"telegram-{name}", content)
 
-    def photo(self, name: str) -> dict[str, Any] | None:
-        """A picture's bytes in base64 and its type, or None."""
-        return self._state.get("telegram.photo", name)
+    def photo(self, name: str) -> Path:
+        """Where a picture's file lies (or would lie)."""
+        return self._state.file(f"telegram-{name}")
 
 
 class Flood:

@@ -6,7 +6,6 @@ Only HTML and plain text are understood; any other parse_mode is «unsupported»
 
 import io
 import json
-from base64 import b64encode
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -260,7 +259,7 @@ def _keep(call: Call, channel: ChannelRow, row: MessageRow, picture: _Picture | 
     photo = None
     if picture is not None:
         photo = f"{channel.username}-{id}.{'png' if picture.mime == 'image/png' else 'jpg'}"
-        call.shelves.keep_photo(photo, b64encode(picture.content).decode(), picture.mime)
+        call.shelves.keep_photo(photo, picture.content)
     row = row.model_copy(update={"id": id, "photo": photo})
     call.shelves.keep(channel, row)
     return as_message(call, channel, row)

@@ -48,9 +48,9 @@ def _post(channel: ChannelRow, row: MessageRow, base_url: str, now: datetime) ->
     }
 
 
-def bubble(row: MessageRow, base_url: str) -> str:
-    """A post alone: its picture and its words."""
-    picture = f'<img src="{base_url}/file/photo/{escape(row.photo)}" alt="">' if row.photo else ""
+def bubble(row: MessageRow) -> str:
+    """A post alone: its picture, named as the file beside it, and its words."""
+    picture = f'<img src="telegram-{escape(row.photo)}" alt="">' if row.photo else ""
     return f'<div class="telegram-post">{picture}<p>{_html(row)}</p></div>'
 
 
