@@ -1,2 +1,121 @@
-"""Settings."""
+"""Settings: ``settings.toml`` and the environment (``LANTOA_WEB__PORT=8080``); unknown keys are refused by name."""
+
+import os
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
 VERSION = "0.1.0"
+PREFIX = "LANTOA_"
+FILE_VARIABLE = "LANTOA_SETTINGS"
+
+
+class BadSettings(ValueError):
+    """The settings cannot be used; the message is Vietnamese and names the key."""
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Web(_Section):
+    """The console and the public site."""
+
+    host: str = Field("127.0.0.1", description="Địa chỉ mà bảng điều khiển lắng nghe.")
+    port: int = Field(8000, description="Cổng của bảng điều khiển và trang công khai.")
+    public_url: str = Field("http://127.0.0.1:8000", description="Địa chỉ công khai của trang, dùng trong mọi liên kết.")
+
+
+class Daemon(_Section):
+    """The scheduler."""
+
+    horizon_days: int = Field(8, ge=1, le=60, description="Lập lượt đăng trước bao nhiêu ngày.")
+    wave: int = Field(64, ge=1, le=500, description="Số lượt đăng nhiều nhất trong một đợt.")
+    idle_seconds: float = Field(1.0, gt=0, le=60, description="Khoảng nghỉ dài nhất giữa hai lần tìm việc.")
+
+
+class Network(_Section):
+    """The one HTTP client."""
+
+    timeout_seconds: float = Field(20.0, gt=0, le=300, description="Thời gian chờ một câu trả lời.")
+    allow: tuple[str, ...] = Field((), description="Các «máy:cổng» nội bộ được phép gọi tới, ví dụ 127.0.0.1:8000.")
+
+
+class Twins(_Section):
+    """The platforms' doubles that a rehearsal speaks to."""
+
+    port: int = Field(8010, description="Cổng của các bản sao nền tảng khi diễn tập.")
+
+
+class Settings(_Section):
+    """Everything that can be set."""
+
+    mode: Literal["rehearsal", "live"] = Field("rehearsal", description="Diễn tập (bản sao nền tảng) hay chạy thật.")
+    folder: Path = Field(Path("data"), description="Thư mục dữ liệu: cơ sở dữ liệu, tệp, khóa.")
+    database: str = Field("", description="Địa chỉ cơ sở dữ liệu; để trống là SQLite trong thư mục dữ liệu.")
+    web: Web = Web()
+    daemon: Daemon = Daemon()
+    network: Network = Network()
+    twins: Twins = Twins()
+
+    @property
+    def database_url(self) -> str:
+        """The database's address, with the default filled in."""
+        return self.database or f"sqlite:///{self.folder / 'lantoa.db'}"
+
+    @property
+    def key_file(self) -> Path:
+        """The key of the sealed secrets."""
+        return self.folder / "khoa-bi-mat"
+
+
+def load(path: Path | None = None, environment: Mapping[str, str] | None = None) -> Settings:
+    """The settings of a file and the environment, which wins; raises BadSettings naming each bad key."""
+    environment = os.environ if environment is None else environment
+    path = path or Path(environment.get(FILE_VARIABLE, "settings.toml"))
+    values = _file(path)
+    _merge(values, _variables(environment))
+    try:
+        return Settings.model_validate(values)
+    except ValidationError as error:
+        raise BadSettings("\n".join(_sentence(item) for item in error.errors())) from error
+
+
+def _file(path: Path) -> dict[str, Any]:
+    if not path.exists():
+        return {}
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except tomllib.TOMLDecodeError as error:
+        raise BadSettings(f"Tệp {path.name} không đọc được: {error}.") from error
+
+
+def _variables(environment: Mapping[str, str]) -> dict[str, Any]:
+    values: dict[str, Any] = {}
+    for name, text in environment.items():
+        if not name.startswith(PREFIX) or name == FILE_VARIABLE:
+            continue
+        *sections, key = name.removeprefix(PREFIX).lower().split("__")
+        place = values
+        for section in sections:
+            place = place.setdefault(section, {})
+        place[key] = tuple(text.split(",")) if key == "allow" else text
+    return values
+
+
+def _merge(values: dict[str, Any], wins: dict[str, Any]) -> None:
+    for key, value in wins.items():
+        if isinstance(value, dict) and isinstance(values.get(key), dict):
+            _merge(values[key], value)
+        else:
+            values[key] = value
+
+
+def _sentence(item: Any) -> str:
+    key = ".".join(str(part) for part in item["loc"])
+    if item["type"] == "extra_forbidden":
+        return f"Không có thiết lập nào tên «{key}». Hãy xóa hoặc sửa lại tên trong settings.toml hay biến {PREFIX}…"
+    return f"Thiết lập «{key}» không hợp lệ: {item['msg']} (đang là {item['input']!r})."

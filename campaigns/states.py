@@ -129,7 +129,7 @@ def after_publish(outcome: Outcome, standing: Standing, now: datetime, chance: R
         case Refused():
             return _refused(outcome, now)
         case Pending():
-            return Move(State.UNKNOWN, now + PENDING_EVERY, detail="Nền tảng đang xử lý.")
+            return Move(State.UNKNOWN, outcome.retry_at or now + PENDING_EVERY, detail="Nền tảng đang xử lý.")
         case Unknown():
             return Move(State.UNKNOWN, now + standing.settle, detail=outcome.detail)
         case _:
@@ -140,7 +140,7 @@ def after_stage(outcome: Outcome, standing: Standing, now: datetime, chance: Ran
     """What follows a preparation that gave no handle (state ``prepared``): nothing is visible, so it may be redone."""
     match outcome:
         case Pending():
-            return Move(State.DUE, now + PENDING_EVERY, detail="Nền tảng đang xử lý.")
+            return Move(State.DUE, outcome.retry_at or now + PENDING_EVERY, detail="Nền tảng đang xử lý.")
         case Deferred():
             return _again(outcome, standing, now, chance)
         case Refused():

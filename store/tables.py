@@ -308,6 +308,7 @@ class Delivery(SQLModel, table=True):
     next_at: datetime = Field(sa_type=Utc)
     tries: int = 0
     looks: int = 0
+    resent: bool = False
     fence: int = 0
     epoch: str = ""
     part: int = 0

@@ -11,7 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 VERSION = "v1"
 
@@ -25,6 +27,7 @@ class Vault:
 
     def __init__(self, key: bytes) -> None:
         self._box = AESGCM(key)
+        self._key = key
 
     def __repr__(self) -> str:
         return "Vault(***)"
@@ -59,6 +62,11 @@ class Vault:
             return json.loads(self._box.decrypt(raw[:12], raw[12:], self._bound(place)))
         except (InvalidTag, ValueError) as error:
             raise SealBroken("Bí mật đã lưu không mở được; hãy kết nối lại kênh này.") from error
+
+    def derive(self, purpose: str) -> str:
+        """A secret for one purpose, the same each time, that tells nothing about the key (HKDF-SHA256, RFC 5869)."""
+        kdf = HKDF(algorithm=hashes.SHA256(), length=32, salt=None, info=f"{VERSION}:derive:{purpose}".encode())
+        return base64.urlsafe_b64encode(kdf.derive(self._key)).decode().rstrip("=")
 
     def _bound(self, place: str) -> bytes:
         return f"{VERSION}:{place}".encode()

@@ -1,0 +1,104 @@
+"""Approval: by another person than the author, bound to the digest of text, media, outlets and timetable."""
+
+import hashlib
+import json
+from datetime import UTC, datetime
+
+from sqlmodel import Session, col, select
+
+from campaigns.audit import Actor, record
+from campaigns.people import Action, Mistake, require
+from store.tables import Delivery, Media, Post, Rule, Template, Variant
+
+
+class Changed(Mistake):
+    """What the approver saw is not what stands there now."""
+
+
+def digest_of(session: Session, post: Post) -> str:
+    """SHA-256 over everything that decides what goes out where and when."""
+    variants = session.exec(select(Variant).where(Variant.post_id == post.id).order_by(col(Variant.outlet_id))).all()
+    template = session.get(Template, post.template_id) if post.template_id else None
+    media = session.get(Media, post.media_id) if post.media_id else None
+    return _sha(
+        [
+            post.ward_id, post.campaign_id, post.title, post.summary, post.body, post.fields, post.link, post.source_name,
+            post.source_url, post.card, post.card_words, media.sha256 if media else None,
+            template.digest if template else None, post.due_at.astimezone(UTC).isoformat() if post.due_at else None,
+            post.grace_minutes, [[variant.outlet_id, variant.body] for variant in variants],
+        ]
+    )  # fmt: skip
+
+
+def rule_digest(session: Session, rule: Rule) -> str:
+    """SHA-256 over everything that a standing rule will post: cron, outlets, items and their templates' texts."""
+    texts = [template.digest for item in rule.items if (template := session.get(Template, item["template_id"]))]
+    ends = rule.ends_on.isoformat() if rule.ends_on else None
+    return _sha(
+        [rule.ward_id, rule.cron, rule.outlet_ids, rule.items, texts, rule.on_holidays, rule.starts_on.isoformat(), ends]
+    )
+
+
+def approve(session: Session, by: Actor, post: Post, seen: str, now: datetime) -> None:
+    """Approve what was seen (its digest); raises Forbidden, Mistake or Changed."""
+    require(by, Action.APPROVE, post.ward_id)
+    if post.state != "submitted":
+        raise Mistake("Bài này không còn ở trạng thái chờ duyệt.")
+    if by.user_id == post.author_id:
+        raise Mistake("Người soạn không được tự duyệt bài của mình. Hãy nhờ người duyệt khác.")
+    found = digest_of(session, post)
+    if seen != found:
+        raise Changed("Bài đã thay đổi sau khi bạn mở. Hãy xem lại bản mới rồi duyệt.")
+    if post.due_at is None or post.due_at < now:
+        raise Mistake("Giờ đăng đã qua. Hãy trả lại để biên tập viên chọn giờ khác.")
+    post.state, post.approver_id, post.approved_at, post.digest, post.updated_at = "approved", by.user_id, now, found, now
+    session.add(post)
+    record(session, post.ward_id, by, "post.approved", "post", post.id, now, digest=found)
+
+
+def send_back(session: Session, by: Actor, post: Post, note: str, now: datetime) -> None:
+    """Return a submitted post to its author with a note; raises Forbidden or Mistake."""
+    require(by, Action.APPROVE, post.ward_id)
+    if post.state != "submitted":
+        raise Mistake("Bài này không còn ở trạng thái chờ duyệt.")
+    if not note.strip():
+        raise Mistake("Hãy ghi lý do trả lại để biên tập viên biết cần sửa gì.")
+    post.state, post.note, post.updated_at = "returned", note.strip(), now
+    session.add(post)
+    record(session, post.ward_id, by, "post.returned", "post", post.id, now, note=note.strip())
+
+
+def withdraw_approval(session: Session, by: Actor, post: Post, reason: str, now: datetime) -> int:
+    """Take the approval back: what has not gone out is cancelled; gives how many deliveries were stopped."""
+    require(by, Action.APPROVE, post.ward_id)
+    if post.state != "approved":
+        raise Mistake("Chỉ rút được bài đã duyệt.")
+    stopped = 0
+    waiting = (col(Delivery.post_id) == post.id, col(Delivery.state).in_(["due", "held"]))
+    for delivery in session.exec(select(Delivery).where(*waiting)):
+        delivery.state, delivery.reason, delivery.updated_at = "cancelled", "withdrawn", now
+        session.add(delivery)
+        record(session, post.ward_id, by, "delivery.cancelled", "delivery", delivery.id, now, reason="withdrawn")
+        stopped += 1
+    post.state, post.note, post.updated_at = "withdrawn", reason.strip(), now
+    session.add(post)
+    record(session, post.ward_id, by, "post.withdrawn", "post", post.id, now, reason=reason.strip(), stopped=stopped)
+    return stopped
+
+
+def approve_rule(session: Session, by: Actor, rule: Rule, seen: str, now: datetime) -> None:
+    """Approve a standing rule as it was seen; raises Forbidden, Mistake or Changed."""
+    require(by, Action.APPROVE, rule.ward_id)
+    if by.user_id == rule.author_id:
+        raise Mistake("Người lập quy tắc không được tự duyệt. Hãy nhờ người duyệt khác.")
+    found = rule_digest(session, rule)
+    if seen != found:
+        raise Changed("Quy tắc đã thay đổi sau khi bạn mở. Hãy xem lại rồi duyệt.")
+    rule.state, rule.approver_id, rule.approved_at, rule.digest = "approved", by.user_id, now, found
+    session.add(rule)
+    record(session, rule.ward_id, by, "rule.approved", "rule", rule.id, now, digest=found)
+
+
+def _sha(value: object) -> str:
+    text = json.dumps(value, ensure_ascii=False, sort_keys=True, separators=(",", ":"), default=str)
+    return hashlib.sha256(text.encode()).hexdigest()

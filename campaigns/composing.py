@@ -1,0 +1,169 @@
+"""From a post to the message of one outlet: the same functions for the preview and for the wire."""
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+from sqlmodel import Session, select
+
+from channels.contract import Channel, Message, Part, Picture, PictureSpec
+from channels.registry import channel
+from content import templates
+from content.cards import Card, draw
+from content.document import Document, Source, read
+from content.pictures import fit
+from content.text import slug
+from store.files import Files
+from store.tables import Campaign, Media, Outlet, Post, Template, Variant, Ward
+
+
+@dataclass(frozen=True)
+class Scene:
+    """A post with everything around it that its text may name."""
+
+    ward: Ward
+    campaign: Campaign
+    post: Post
+    template: Template | None
+    media: Media | None
+    variants: dict[int, Variant]
+    outlets: dict[int, Outlet]
+
+
+def scene(session: Session, post: Post) -> Scene:
+    """Everything around a post, read in one go."""
+    variants = session.exec(select(Variant).where(Variant.post_id == post.id)).all()
+    ids = [variant.outlet_id for variant in variants]
+    outlets = session.exec(select(Outlet).where(Outlet.id.in_(ids))).all() if ids else []  # type: ignore[union-attr]
+    return Scene(
+        ward=_one(session, Ward, post.ward_id),
+        campaign=_one(session, Campaign, post.campaign_id),
+        post=post,
+        template=session.get(Template, post.template_id) if post.template_id else None,
+        media=session.get(Media, post.media_id) if post.media_id else None,
+        variants={variant.outlet_id: variant for variant in variants},
+        outlets={outlet.id: outlet for outlet in outlets if outlet.id is not None},
+    )
+
+
+def _one(session: Session, table: type[Any], id: int) -> Any:
+    found = session.get(table, id)
+    if found is None:
+        raise LookupError(f"{table.__name__} {id}")
+    return found
+
+
+def document(around: Scene, outlet: Outlet | None = None) -> Document:
+    """What the post says, at an outlet with its own words there; raises FieldMistakes or TemplateMistake."""
+    post = around.post
+    made = _from_template(around) if around.template else _free(post)
+    if around.template and post.body.strip():
+        title, blocks = read(post.body)
+        made = replace(made, title=title or made.title, blocks=blocks, own_words={})
+    made = replace(
+        made,
+        title=post.title or made.title,
+        summary=post.summary or made.summary,
+        link=post.link or made.link,
+        source=Source(post.source_name, post.source_url or None) if post.source_name else made.source,
+        signature=around.ward.centre,
+    )
+    own = around.variants.get(outlet.id or 0) if outlet else None
+    if outlet is not None and own is not None and own.body and own.body.strip():
+        title, blocks = read(own.body)
+        made = replace(made, own_words={**made.own_words, outlet.kind: Document(title=title, blocks=blocks)})
+    return made
+
+
+def _from_template(around: Scene) -> Document:
+    assert around.template is not None  # noqa: S101
+    made = templates.load(around.template.source).render(around.post.fields, ward_words(around.ward), campaign_words(around.campaign))
+    return made if made.hashtags else replace(made, hashtags=_hashtags(around.campaign))
+
+
+def _free(post: Post) -> Document:
+    title, blocks = read(post.body)
+    return Document(title=post.title or title, blocks=blocks)
+
+
+def _hashtags(campaign: Campaign) -> tuple[str, ...]:
+    return (campaign.hashtag,) if campaign.hashtag else ()
+
+
+def ward_words(ward: Ward) -> dict[str, str]:
+    """What a template may say of the ward as ``phuong``."""
+    return {
+        "ten": ward.name, "trung_tam": ward.centre, "dien_thoai": ward.phone, "dia_chi": ward.address, "website": ward.website,
+    }  # fmt: skip
+
+
+def campaign_words(campaign: Campaign) -> dict[str, str]:
+    """What a template may say of the campaign as ``chien_dich``."""
+    return {"ten": campaign.name, "hashtag": campaign.hashtag}
+
+
+def card(around: Scene, made: Document) -> Card:
+    """The post's card: its few words in the campaign's identity."""
+    head = templates.load(around.template.source).head if around.template else None
+    words = around.post.card_words
+    if not words and around.template and head and head.card:
+        words = templates.load(around.template.source).card_words(
+            around.post.fields, ward_words(around.ward), campaign_words(around.campaign)
+        )
+    return Card(
+        title=words or made.title,
+        kicker=head.topic if head else "",
+        ward=around.ward.name,
+        campaign=around.campaign.name,
+        hashtag=around.campaign.hashtag,
+    )
+
+
+def picture(around: Scene, made: Document, spec: PictureSpec | None, files: Files) -> Picture | None:
+    """The post's picture as one channel wants it, kept on the shelf: an uploaded photo, else the card, else None."""
+    if spec is None or not (around.media or around.post.card):
+        return None
+    raw = files.read(around.media.sha256) if around.media else draw(card(around, made), spec.shape)
+    fitted = fit(raw, spec)
+    alt = (around.media.alt if around.media else "") or f"Ảnh: {made.title}"
+    return Picture(sha256=files.put(fitted.data), mime=fitted.mime, width=fitted.width, height=fitted.height, alt=alt)
+
+
+@dataclass(frozen=True)
+class Addresses:
+    """Where readers are led: the delivery's own short link, the site that it stands on."""
+
+    short: str
+    site: str
+
+
+def message(around: Scene, outlet: Outlet, speaker: Channel, key: str, link: str | None, files: Files) -> Message:
+    """The message of one outlet; ``link`` is the short link that marks the delivery, None where the text is its own home."""
+    made = document(around, outlet)
+    if link is not None:
+        made = replace(made, link=link)
+    return speaker.render(made, key, picture(around, made, speaker.limits.picture, files))
+
+
+def is_home(speaker: Channel) -> bool:
+    """Whether this channel gives a post an address of its own that others can point to."""
+    return type(speaker).address is not Channel.address
+
+
+def target(around: Scene, home: str | None, site: str) -> str:
+    """Where a short link leads: the article on the ward's own site, else the text's link, else the ward's site."""
+    return home or document(around).link or f"{site}/{around.ward.slug}/"
+
+
+def kinds_of(around: Scene) -> list[str]:
+    """The channel kinds that a post goes to."""
+    return sorted({outlet.kind for outlet in around.outlets.values()})
+
+
+def spec_of(kind: str) -> PictureSpec | None:
+    """How a channel kind wants its picture."""
+    return channel(kind).limits.picture
+
+
+def file_name(part: Part) -> str:
+    """A name for a file that holds this part."""
+    return slug(part.title or part.body, 60) or "tin"

@@ -1,0 +1,140 @@
+"""The demo and the rehearsal: both wards with their people, outlets and a week of approved posts.
+
+Everything goes through the doors that staff use: drafts are saved, submitted and approved by another person.
+"""
+
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+
+from sqlmodel import Session, select
+
+from campaigns import approving, drafting, outlets, wards
+from campaigns.audit import MACHINE, Actor
+from campaigns.drafting import Draft
+from campaigns.outlets import Desk
+from campaigns.people import actor_of, add_user
+from campaigns.timetable import local
+from channels.registry import kinds
+from channels.twin import Place
+from content import templates
+from content.plans import Plan, load_plans
+from store.tables import Campaign, Outlet, Post, Rule, Task, Template, User, Ward
+
+PASSWORD = "hoa-phuong-do-2026"  # noqa: S105 - the demo's own, printed on screen
+PEOPLE = (("bientap", "Biên tập viên", "editor"), ("duyet", "Người duyệt", "approver"), ("baocao", "Người báo cáo", "reporter"), ("quantri", "Quản trị", "admin"))  # fmt: skip
+SHORT = {"le-thanh-nghi": "ltn", "dong-hai": "dh"}
+DAILY = ("0 8 * * *", "30 16 * * *")
+
+
+@dataclass(frozen=True)
+class Cast:
+    """The people who write and approve in one ward's demo, and what they work with."""
+
+    ward: Ward
+    campaign: Campaign
+    editor: Actor
+    approver: Actor
+    outlets: list[Outlet]
+    templates: list[Template]
+
+
+def seed(session: Session, desk: Desk, places: dict[str, Place], start: datetime, days: int) -> list[Cast]:
+    """Both wards, ready for ``days`` days from ``start``; ``places`` says where each ward's channels are."""
+    now = desk.now()
+    casts = [_cast(session, desk, plan, places[plan.ward.slug], start, now) for plan in load_plans()]
+    for cast in casts:
+        if not session.exec(select(Rule.id).where(Rule.ward_id == cast.ward.id)).first():
+            _standing_rules(session, cast, start, days, now)
+    return casts
+
+
+def open_with(session: Session, desk: Desk, cast: Cast, at: datetime, number: int) -> Post:
+    """One approved post to every outlet of the ward at a moment, from the template at this place of the kit."""
+    template = cast.templates[number % len(cast.templates)]
+    clock = local(at, cast.ward.zone)
+    draft = Draft(
+        campaign_id=cast.campaign.id or 0,
+        task_id=_task(session, cast.ward, template),
+        template_id=template.id,
+        fields=templates.load(template.source).examples(),
+        day=clock.strftime("%d/%m/%Y"),
+        clock=clock.strftime("%Hh%M"),
+        outlet_ids=[outlet.id or 0 for outlet in cast.outlets],
+    )
+    now = desk.now()
+    post = drafting.save(session, cast.editor, cast.ward, draft, now)
+    post.due_at = at
+    session.add(post)
+    errors = drafting.submit(session, cast.editor, post, cast.ward, desk, now)
+    if errors:
+        raise RuntimeError(f"{template.slug}: {[error.text for error in errors]}")
+    approving.approve(session, cast.approver, post, approving.digest_of(session, post), now)
+    return post
+
+
+def _cast(session: Session, desk: Desk, plan: Plan, place: Place, start: datetime, now: datetime) -> Cast:
+    ward, campaign = wards.found(session, MACHINE, plan, f"{place.site_url}/{plan.ward.slug}/", date(2026, 4, 9), now)
+    people = {role: _person(session, ward, name, words, role, now) for name, words, role in PEOPLE}
+    admin = actor_of(people["admin"])
+    made = [_outlet(session, admin, ward, kind, place, desk, now) for kind in kinds()]
+    kit = session.exec(select(Template).where(Template.ward_id == ward.id).order_by(Template.slug)).all()
+    return Cast(ward, campaign, actor_of(people["editor"]), actor_of(people["approver"]), made, list(kit))
+
+
+def _person(session: Session, ward: Ward, name: str, words: str, role: str, now: datetime) -> User:
+    short = SHORT.get(ward.slug, ward.slug)
+    username = f"{name}.{short}"
+    found = session.exec(select(User).where(User.username == username)).first()
+    return found or add_user(session, MACHINE, ward, username, f"{words} {ward.name}", role, PASSWORD, now)
+
+
+def _outlet(session: Session, by: Actor, ward: Ward, kind: str, place: Place, desk: Desk, now: datetime) -> Outlet:
+    assert ward.id is not None  # noqa: S101
+    channel = kinds()[kind]
+    name = f"{channel.name} {ward.name}"
+    found = session.exec(select(Outlet).where(Outlet.ward_id == ward.id, Outlet.kind == kind)).first()
+    return found or outlets.connect(
+        session, by, ward.id, kind, name, channel.rehearsal().settings(place), desk.vault, now
+    )
+
+
+def _standing_rules(session: Session, cast: Cast, start: datetime, days: int, now: datetime) -> None:
+    first = local(start, cast.ward.zone).date()
+    half = (len(cast.templates) + 1) // 2
+    for name, cron, mine in (
+        ("Bản tin buổi sáng", DAILY[0], cast.templates[:half]),
+        ("Bản tin buổi chiều", DAILY[1], cast.templates[half:]),
+    ):
+        rule = Rule(
+            ward_id=cast.ward.id or 0,
+            campaign_id=cast.campaign.id or 0,
+            name=name,
+            cron=cron,
+            outlet_ids=[outlet.id or 0 for outlet in cast.outlets],
+            items=[_item(session, cast.ward, template) for template in mine],
+            starts_on=first,
+            ends_on=first + timedelta(days=days - 1),
+            author_id=cast.editor.user_id or 0,
+            created_at=now,
+        )
+        session.add(rule)
+        session.flush()
+        approving.approve_rule(session, cast.approver, rule, approving.rule_digest(session, rule), now)
+
+
+def _item(session: Session, ward: Ward, template: Template) -> dict[str, object]:
+    return {
+        "template_id": template.id,
+        "task_id": _task(session, ward, template),
+        "fields": _plain(templates.load(template.source).examples()),
+    }
+
+
+def _plain(values: dict[str, object]) -> dict[str, object]:
+    return {key: value if isinstance(value, str | int | float | bool | list) else str(value) for key, value in values.items()}
+
+
+def _task(session: Session, ward: Ward, template: Template) -> int | None:
+    codes = templates.load(template.source).head.tasks
+    rows = session.exec(select(Task).where(Task.ward_id == ward.id)).all()
+    return next((row.id for row in rows if row.code in codes), None)

@@ -1,0 +1,243 @@
+"""Writing: a draft is always kept as it was typed, right or wrong; what is wrong is told, all at once."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator
+from sqlmodel import Session, col, delete, select
+
+from campaigns import composing
+from campaigns.audit import Actor, record
+from campaigns.outlets import Desk
+from campaigns.people import Action, Mistake, require
+from campaigns.timetable import TimetableMistake, local, moment
+from channels.contract import Message, Problem
+from channels.registry import channel
+from content.document import plain
+from content.templates import FieldMistakes, TemplateMistake
+from content.text import nfc, squeeze
+from store.tables import Campaign, Delivery, Outlet, Post, SourceItem, Task, Template, Variant, Ward
+
+PREVIEW_KEY = "xemtruoc00"
+
+
+class Draft(BaseModel):
+    """What the editor typed. ``day`` and ``clock`` are words of the ward's wall clock; ids are of the same ward."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    campaign_id: int
+    task_id: int | None = None
+    template_id: int | None = None
+    source_item_id: int | None = None
+    title: str = ""
+    summary: str = ""
+    body: str = ""
+    fields: dict[str, Any] = Field(default_factory=dict)
+    link: str = ""
+    source_name: str = ""
+    source_url: str = ""
+    card: bool = True
+    card_words: str = ""
+    media_id: int | None = None
+    day: str = ""
+    clock: str = ""
+    outlet_ids: list[int] = Field(default_factory=list)
+    own_words: dict[int, str] = Field(default_factory=dict)
+
+    @field_validator("title", "summary", "link", "source_name", "source_url", "card_words", "day", "clock")
+    @classmethod
+    def _one_line(cls, text: str) -> str:
+        return squeeze(text)
+
+    @field_validator("body")
+    @classmethod
+    def _normal(cls, text: str) -> str:
+        return nfc(text)
+
+
+class Stale(Mistake):
+    """Somebody else saved this post meanwhile; nothing was overwritten."""
+
+
+@dataclass(frozen=True)
+class Preview:
+    """A post as one outlet will show it, with everything that is wrong there."""
+
+    outlet: Outlet
+    message: Message | None
+    problems: list[Problem]
+
+
+def save(session: Session, by: Actor, ward: Ward, draft: Draft, now: datetime, post: Post | None = None, revision: int = 0) -> Post:
+    """Keep what was typed; an approved or submitted post becomes a draft again. Raises Forbidden, Mistake or Stale."""
+    assert ward.id is not None  # noqa: S101
+    require(by, Action.WRITE, ward.id)
+    _belongs(session, ward.id, draft)
+    if post is None:
+        post = Post(
+            ward_id=ward.id, campaign_id=draft.campaign_id, title="", author_id=_user(by), created_at=now, updated_at=now
+        )
+    elif revision and post.revision != revision:
+        raise Stale("Bài này vừa được người khác sửa. Hãy mở lại bài để xem bản mới; phần bạn đã nhập vẫn còn ở đây.")
+    else:
+        _back_to_draft(session, by, post, now)
+        post.revision += 1
+    _fill(post, draft, ward, now)
+    session.add(post)
+    session.flush()
+    _put_variants(session, post, draft)
+    record(session, ward.id, by, "post.saved", "post", post.id, now, title=post.title, revision=post.revision)
+    return post
+
+
+def draft_of(session: Session, post: Post, ward: Ward) -> Draft:
+    """The post as it stands in the form."""
+    variants = session.exec(select(Variant).where(Variant.post_id == post.id)).all()
+    day, clock = post.local_time.partition(" ")[::2]
+    if post.due_at and not post.local_time:
+        day, clock = local(post.due_at, ward.zone).strftime("%d/%m/%Y %Hh%M").split(" ")
+    return Draft(
+        **post.model_dump(include=set(Draft.model_fields) - {"day", "clock", "outlet_ids", "own_words"}),
+        day=day,
+        clock=clock,
+        outlet_ids=[variant.outlet_id for variant in variants],
+        own_words={variant.outlet_id: variant.body for variant in variants if variant.body},
+    )
+
+
+def from_source(session: Session, by: Actor, ward: Ward, campaign: Campaign, item: SourceItem, name: str, now: datetime) -> Post:
+    """A draft of an item of an official feed, with «Nguồn:» pinned."""
+    assert campaign.id is not None  # noqa: S101
+    draft = Draft(
+        campaign_id=campaign.id, title=item.title[:150], body=item.summary, link=item.url, source_name=name,
+        source_url=item.url, source_item_id=item.id,
+    )  # fmt: skip
+    return save(session, by, ward, draft, now)
+
+
+def problems(session: Session, post: Post, ward: Ward, now: datetime) -> list[Problem]:
+    """Everything that keeps a post from being submitted, apart from the channels' own limits."""
+    found: list[Problem] = []
+    if not session.exec(select(Variant.id).where(Variant.post_id == post.id)).first():
+        found.append(Problem(level="error", text="Hãy chọn ít nhất một kênh.", field="outlet_ids"))
+    found += _timing(post, ward, now)
+    try:
+        made = composing.document(composing.scene(session, post))
+    except FieldMistakes as mistakes:
+        return found + [Problem(level="error", text=text, field=f"field.{key}") for key, text in mistakes.errors.items()]
+    except TemplateMistake as mistake:
+        return [*found, Problem(level="error", text=str(mistake), field="template_id")]
+    if not made.title.strip():
+        found.append(Problem(level="error", text="Bài chưa có tiêu đề. Hãy nhập tiêu đề.", field="title"))
+    if not plain(made.blocks).strip():
+        found.append(Problem(level="error", text="Bài chưa có nội dung. Hãy nhập nội dung.", field="body"))
+    return found
+
+
+def previews(session: Session, post: Post, desk: Desk) -> list[Preview]:
+    """The post on every chosen outlet, rendered and checked by the functions that will run at sending time."""
+    around = composing.scene(session, post)
+    return [_preview(around, outlet, desk) for outlet in sorted(around.outlets.values(), key=lambda outlet: outlet.kind)]
+
+
+def submit(session: Session, by: Actor, post: Post, ward: Ward, desk: Desk, now: datetime) -> list[Problem]:
+    """Hand the post to the approver; gives the errors instead, and changes nothing, while there are any."""
+    require(by, Action.WRITE, post.ward_id)
+    if post.state not in ("draft", "returned"):
+        raise Mistake("Bài này đã gửi duyệt rồi.")
+    errors = [p for p in problems(session, post, ward, now) if p.level == "error"]
+    if not errors:
+        errors = [p for preview in previews(session, post, desk) for p in preview.problems if p.level == "error"]
+    if errors:
+        return errors
+    post.state, post.submitted_at, post.updated_at = "submitted", now, now
+    session.add(post)
+    record(session, post.ward_id, by, "post.submitted", "post", post.id, now, revision=post.revision)
+    return []
+
+
+def _preview(around: composing.Scene, outlet: Outlet, desk: Desk) -> Preview:
+    try:
+        speaker = desk.channel(outlet)
+        link = None if composing.is_home(speaker) else f"{desk.files.public_url}/s/{PREVIEW_KEY}"
+        made = composing.message(around, outlet, speaker, PREVIEW_KEY, link, desk.files)
+    except (FieldMistakes, TemplateMistake, Mistake) as mistake:
+        return Preview(outlet, None, [Problem(level="error", text=str(mistake))])
+    named = [problem.model_copy(update={"text": f"{channel(outlet.kind).name}: {problem.text}"}) for problem in speaker.validate(made)]
+    return Preview(outlet, made, named)
+
+
+def _timing(post: Post, ward: Ward, now: datetime) -> list[Problem]:
+    if not post.local_time.strip():
+        return [Problem(level="error", text="Chưa chọn ngày, giờ đăng.", field="day")]
+    try:
+        due = moment(*_day_and_clock(post.local_time), ward.zone)
+    except TimetableMistake as mistake:
+        return [Problem(level="error", text=str(mistake), field="day")]
+    if due < now:
+        return [Problem(level="error", text="Giờ đăng đã qua. Hãy chọn một thời điểm sau bây giờ.", field="day")]
+    return []
+
+
+def _day_and_clock(text: str) -> tuple[str, str]:
+    day, _, clock = text.partition(" ")
+    return day, clock
+
+
+def _fill(post: Post, draft: Draft, ward: Ward, now: datetime) -> None:
+    values = draft.model_dump(exclude={"day", "clock", "outlet_ids", "own_words"})
+    for name, value in values.items():
+        setattr(post, name, value)
+    post.local_time = f"{draft.day} {draft.clock}".strip()
+    try:
+        post.due_at = moment(draft.day, draft.clock, ward.zone)
+    except TimetableMistake:
+        post.due_at = None
+    post.updated_at = now
+
+
+def _put_variants(session: Session, post: Post, draft: Draft) -> None:
+    session.exec(delete(Variant).where(col(Variant.post_id) == post.id))
+    for outlet_id in dict.fromkeys(draft.outlet_ids):
+        body = nfc(draft.own_words.get(outlet_id, "")).strip() or None
+        session.add(Variant(ward_id=post.ward_id, post_id=post.id or 0, outlet_id=outlet_id, body=body))
+    session.flush()
+
+
+def _back_to_draft(session: Session, by: Actor, post: Post, now: datetime) -> None:
+    if post.state == "withdrawn":
+        raise Mistake("Bài đã gỡ, không sửa được nữa. Hãy soạn bài mới.")
+    deliveries = session.exec(select(Delivery).where(Delivery.post_id == post.id)).all()
+    if any(delivery.state not in ("due", "held", "cancelled") for delivery in deliveries):
+        raise Mistake("Bài đã bắt đầu được đăng, không sửa được nữa. Hãy soạn bài mới hoặc gỡ bài.")
+    for delivery in deliveries:
+        if delivery.state != "cancelled":
+            delivery.state, delivery.reason, delivery.updated_at = "cancelled", "edited", now
+            session.add(delivery)
+            record(session, post.ward_id, by, "delivery.cancelled", "delivery", delivery.id, now, reason="edited")
+    if post.state in ("approved", "submitted"):
+        record(session, post.ward_id, by, "post.approval_void", "post", post.id, now, was=post.state)
+    post.state, post.approver_id, post.approved_at, post.digest = "draft", None, None, ""
+
+
+def _belongs(session: Session, ward_id: int, draft: Draft) -> None:
+    wanted: list[tuple[type[Any], list[int]]] = [
+        (Campaign, [draft.campaign_id]),
+        (Task, [draft.task_id] if draft.task_id else []),
+        (Template, [draft.template_id] if draft.template_id else []),
+        (SourceItem, [draft.source_item_id] if draft.source_item_id else []),
+        (Outlet, list(draft.outlet_ids)),
+    ]
+    for table, ids in wanted:
+        for id in ids:
+            row = session.get(table, id)
+            if row is None or row.ward_id != ward_id:
+                raise Mistake("Bài nhắc tới một mục không có trong phường này. Hãy tải lại trang.")
+
+
+def _user(by: Actor) -> int:
+    if by.user_id is None:
+        raise Mistake("Bài phải có người soạn.")
+    return by.user_id

@@ -1,0 +1,134 @@
+"""The beat «plan»: approved posts and standing rules become deliveries within the horizon.
+
+Planning twice changes nothing: (post, outlet, due time) is unique, and so is (rule, occurrence).
+"""
+
+import secrets
+from datetime import datetime, timedelta
+
+from sqlmodel import Session, col, select
+
+from campaigns.approving import digest_of, rule_digest
+from campaigns.audit import MACHINE, record
+from campaigns.timetable import day_bounds, holiday, local, occurrences, quiet
+from store.tables import Delivery, Post, Rule, Variant, Ward
+
+KEY_LETTERS = "23456789abcdefghjkmnpqrstuvwxyz"
+KEY_LENGTH = 10
+
+
+def plan(session: Session, now: datetime, horizon: timedelta) -> int:
+    """Make every delivery that falls due until ``now + horizon``; gives how many were made."""
+    for rule in session.exec(select(Rule).where(Rule.state == "approved")).all():
+        plan_rule(session, rule, now, now + horizon)
+    wanted = select(Post).where(Post.state == "approved", col(Post.due_at) <= now + horizon, ~_planned())
+    return sum(plan_post(session, post, now) for post in session.exec(wanted).all())
+
+
+def _planned():  # type: ignore[no-untyped-def]
+    return select(Delivery.id).where(col(Delivery.post_id) == col(Post.id)).exists()
+
+
+def plan_post(session: Session, post: Post, now: datetime) -> int:
+    """The deliveries of one approved post, one for each outlet; gives how many are new."""
+    assert post.due_at is not None  # noqa: S101
+    if digest_of(session, post) != post.digest:
+        _void(session, post, now)
+        return 0
+    variants = session.exec(select(Variant).where(Variant.post_id == post.id)).all()
+    return sum(_deliver_to(session, post, variant.outlet_id, post.due_at, now) for variant in variants)
+
+
+def plan_rule(session: Session, rule: Rule, now: datetime, until: datetime) -> int:
+    """Turn a rule's occurrences up to ``until`` into approved posts; gives how many are new."""
+    if rule_digest(session, rule) != rule.digest:
+        rule.state = "draft"
+        session.add(rule)
+        record(session, rule.ward_id, MACHINE, "rule.approval_void", "rule", rule.id, now)
+        return 0
+    ward = session.get(Ward, rule.ward_id)
+    assert ward is not None  # noqa: S101
+    start, end = _span(rule, ward, now, until)
+    made = 0
+    for at in occurrences(rule.cron, ward.zone, start, end):
+        made += _occur(session, rule, ward, at, now)
+    rule.planned_to = max(end, start)
+    session.add(rule)
+    return made
+
+
+def _span(rule: Rule, ward: Ward, now: datetime, until: datetime) -> tuple[datetime, datetime]:
+    first = day_bounds(rule.starts_on, ward.zone)[0] - timedelta(seconds=1)
+    last = min(until, day_bounds(rule.ends_on, ward.zone)[1]) if rule.ends_on else until
+    return max(rule.planned_to or now, first), last
+
+
+def _occur(session: Session, rule: Rule, ward: Ward, at: datetime, now: datetime) -> int:
+    if not rule.items or quiet(at, ward.zone, ward.quiet):
+        return 0
+    if not rule.on_holidays and holiday(local(at, ward.zone).date()):
+        return 0
+    if session.exec(select(Post.id).where(Post.rule_id == rule.id, Post.occurs_at == at)).first():
+        return 0
+    item = rule.items[rule.next_item % len(rule.items)]
+    post = Post(
+        ward_id=rule.ward_id,
+        campaign_id=rule.campaign_id,
+        task_id=item.get("task_id"),
+        template_id=item["template_id"],
+        fields=item.get("fields", {}),
+        rule_id=rule.id,
+        occurs_at=at,
+        due_at=at,
+        local_time=local(at, ward.zone).strftime("%d/%m/%Y %Hh%M"),
+        title=item.get("title", ""),
+        card_words=item.get("card_words", ""),
+        grace_minutes=rule.grace_minutes,
+        author_id=rule.author_id,
+        created_at=now,
+        updated_at=now,
+    )
+    session.add(post)
+    session.flush()
+    for outlet_id in rule.outlet_ids:
+        session.add(Variant(ward_id=rule.ward_id, post_id=post.id or 0, outlet_id=outlet_id))
+    session.flush()
+    post.digest = digest_of(session, post)
+    post.state, post.approver_id, post.approved_at = "approved", rule.approver_id, rule.approved_at
+    session.add(post)
+    rule.next_item += 1
+    record(session, rule.ward_id, MACHINE, "post.from_rule", "post", post.id, now, rule=rule.id, digest=post.digest)
+    return 1
+
+
+def _deliver_to(session: Session, post: Post, outlet_id: int, due_at: datetime, now: datetime) -> int:
+    same = (Delivery.post_id == post.id, Delivery.outlet_id == outlet_id, Delivery.due_at == due_at)
+    if session.exec(select(Delivery.id).where(*same)).first():
+        return 0
+    delivery = Delivery(
+        key=new_key(),
+        ward_id=post.ward_id,
+        post_id=post.id or 0,
+        outlet_id=outlet_id,
+        due_at=due_at,
+        expires_at=due_at + timedelta(minutes=post.grace_minutes),
+        approved_digest=post.digest,
+        next_at=due_at,
+        created_at=now,
+        updated_at=now,
+    )
+    session.add(delivery)
+    session.flush()
+    record(session, post.ward_id, MACHINE, "delivery.planned", "delivery", delivery.id, now, due=due_at.isoformat())
+    return 1
+
+
+def _void(session: Session, post: Post, now: datetime) -> None:
+    post.state, post.digest, post.approver_id, post.approved_at = "draft", "", None, None
+    session.add(post)
+    record(session, post.ward_id, MACHINE, "post.approval_void", "post", post.id, now)
+
+
+def new_key() -> str:
+    """A delivery's key: ten letters that cannot be confused, also its short link's code (about 49 bits)."""
+    return "".join(secrets.choice(KEY_LETTERS) for _ in range(KEY_LENGTH))

@@ -1,0 +1,179 @@
+"""``lantoa``: the program's command line."""
+
+import asyncio
+import getpass
+import logging
+import signal
+import sys
+from collections.abc import Callable
+from datetime import UTC, date, datetime, time, timedelta
+from pathlib import Path
+from typing import Annotated, Any
+from zoneinfo import ZoneInfo
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.table import Table
+from sqlmodel import select
+
+import operating
+from campaigns.audit import MACHINE, Actor
+from campaigns.people import Mistake, Role, add_user
+from channels.contract import Capability
+from channels.registry import kinds
+from rehearsal import rehearse as run_rehearsal
+from scheduler import SecondDaemon
+from settings import BadSettings, Settings, load
+from store.engine import OldSchema, Store
+from store.tables import Ward
+from store.vault import SealBroken
+
+app = typer.Typer(no_args_is_help=True, add_completion=False, help="Lan Tỏa: truyền thông chiến dịch đa kênh cho phường.")
+user = typer.Typer(no_args_is_help=True, help="Tài khoản người dùng.")
+app.add_typer(user, name="user")
+screen = Console()
+
+EXPECTED = (BadSettings, OldSchema, SecondDaemon, SealBroken, Mistake, operating.CannotStart)
+
+
+def _settings() -> Settings:
+    return load()
+
+
+def _store(settings: Settings) -> Store:
+    store = Store(settings.database_url)
+    store.check()
+    return store
+
+
+@app.command()
+def up() -> None:
+    """Chạy bảng điều khiển và bộ lập lịch (vận hành thật)."""
+    asyncio.run(operating.up(_settings(), _until_signal, screen.print))
+
+
+@app.command(name="demo")
+def demo_() -> None:
+    """Chạy bản trình diễn hai phường ở chế độ diễn tập, tự chuẩn bị mọi thứ."""
+    asyncio.run(operating.demo(_settings(), _until_signal, screen.print))
+
+
+@app.command()
+def rehearse(
+    days: Annotated[int, typer.Option(min=1, max=60, help="Số ngày diễn tập.")] = 7,
+    out: Annotated[Path, typer.Option(help="Thư mục nhận kết quả.")] = Path("out/dien-tap"),
+    seed: Annotated[int, typer.Option(help="Số khởi tạo ngẫu nhiên.")] = 2026,
+) -> None:
+    """Diễn tập một tuần của hai phường với đồng hồ ảo, qua HTTP thật tới các bản sao nền tảng."""
+    columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.percentage:>3.0f}%"), TimeElapsedColumn())
+    with Progress(*columns, console=screen) as bar:
+        task = bar.add_task("Chuẩn bị", total=1.0)
+        summary = run_rehearsal(out, days, seed, lambda done, words: bar.update(task, completed=done, description=words))
+    screen.print(_table(summary))
+    for complaint in summary.complaints:
+        screen.print(f"[red]{complaint}[/red]")
+    screen.print(f"Kết quả ở {out}: summary.json, bao-cao.docx, bao-cao.xlsx và thư mục từng kênh.")
+    raise typer.Exit(0 if summary.clean else 1)
+
+
+@app.command()
+def migrate() -> None:
+    """Đưa cơ sở dữ liệu lên phiên bản mới nhất."""
+    store = Store(_settings().database_url)
+    store.migrate()
+    store.close()
+    screen.print("Cơ sở dữ liệu đã ở phiên bản mới nhất.")
+
+
+@user.command("add")
+def user_add(
+    username: str,
+    name: Annotated[str, typer.Option(help="Họ và tên.")],
+    role: Annotated[Role, typer.Option(help="Vai trò.")] = Role.EDITOR,
+    ward: Annotated[str, typer.Option(help="Tên viết gọn của phường; để trống là tài khoản thành phố.")] = "",
+) -> None:
+    """Thêm một tài khoản; mật khẩu được hỏi, hoặc đọc từ đầu vào chuẩn."""
+    password = getpass.getpass("Mật khẩu: ") if sys.stdin.isatty() else sys.stdin.readline().rstrip("\n")
+    store = _store(_settings())
+    with store.write() as session:
+        home = session.exec(select(Ward).where(Ward.slug == ward)).first() if ward else None
+        if ward and home is None:
+            known = ", ".join(session.exec(select(Ward.slug)).all()) or "chưa có phường nào"
+            raise Mistake(f"Không có phường «{ward}». Đang có: {known}.")
+        add_user(session, MACHINE, home, username, name, role, password, datetime.now(UTC))
+    store.close()
+    screen.print(f"Đã thêm tài khoản {username}.")
+
+
+@app.command()
+def channels() -> None:
+    """Liệt kê các nền tảng đã cài và khả năng của chúng."""
+    table = Table("Nền tảng", "Tên", "Lớp", *[capability.value for capability in Capability])
+    for kind, channel in kinds().items():
+        can = ["✓" if capability in channel.capabilities else "" for capability in Capability]
+        table.add_row(kind, channel.name, channel.certainty.value, *can)
+    screen.print(table)
+
+
+@app.command()
+def report(
+    since: Annotated[str, typer.Option(help="Từ ngày, ví dụ 2026-11-23.")],
+    until: Annotated[str, typer.Option(help="Đến hết ngày, ví dụ 2026-11-29.")],
+    ward: Annotated[str, typer.Option(help="Tên viết gọn của phường; để trống là mọi phường.")] = "",
+    out: Annotated[Path, typer.Option(help="Thư mục nhận báo cáo.")] = Path("out/bao-cao"),
+) -> None:
+    """Viết báo cáo DOCX và XLSX của một khoảng ngày."""
+    from campaigns import reports
+
+    settings = _settings()
+    store = _store(settings)
+    start, end = _day(since), _day(until) + timedelta(days=1)
+    if end <= start:
+        raise Mistake("Ngày kết thúc phải sau ngày bắt đầu.")
+    out.mkdir(parents=True, exist_ok=True)
+    with store.write() as session:
+        wards = list(session.exec(select(Ward).where(Ward.slug == ward) if ward else select(Ward)).all())
+        if not wards:
+            raise Mistake(f"Không có phường «{ward}»." if ward else "Chưa có phường nào. Hãy chạy «lantoa demo» hoặc thêm phường.")
+        by = Actor(None, "Dòng lệnh", Role.ADMIN)
+        written = reports.write(session, by, wards, start, end, out, datetime.now(UTC), rehearsal=settings.mode == "rehearsal")
+    store.close()
+    screen.print(f"Đã viết {written.docx} và {written.xlsx}.")
+
+
+def _day(text: str) -> datetime:
+    try:
+        return datetime.combine(date.fromisoformat(text), time(), ZoneInfo("Asia/Ho_Chi_Minh"))
+    except ValueError as error:
+        raise Mistake(f"Ngày «{text}» không hợp lệ; hãy nhập dạng 2026-11-23.") from error
+
+
+def _until_signal(stop: Callable[[], None]) -> None:
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop)
+
+
+def _table(summary: Any) -> Table:
+    table = Table("Phường", "Kênh", "Kế hoạch", "Đã đăng", "Lỗi", "Lỡ", "Chưa rõ", "Cần người xem", "Mất", "Lặp", "Trễ p95 (s)")
+    for line in summary.lines:
+        table.add_row(
+            line.ward, line.channel, *(str(n) for n in (line.planned, line.sent, line.failed, line.missed, line.unknown,
+            line.needs_human, line.losses, line.duplicates)), f"{line.lateness_seconds.p95:.1f}",
+        )  # fmt: skip
+    return table
+
+
+def main() -> None:
+    """The command's door: expected failures are said in a sentence, without a traceback."""
+    logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    try:
+        app()
+    except EXPECTED as error:
+        Console(stderr=True).print(f"[red]{error}[/red]", highlight=False)
+        raise SystemExit(2) from error
+
+
+if __name__ == "__main__":
+    main()

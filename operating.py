@@ -1,0 +1,162 @@
+"""The program in operation: console, public site and daemon in one process; in rehearsal the twins beside it."""
+
+import asyncio
+import contextlib
+import socket
+from collections.abc import AsyncIterator, Callable
+from datetime import timedelta
+from pathlib import Path
+
+import uvicorn
+from sqlmodel import select
+
+import web.app
+from campaigns import demo as demo_week
+from campaigns.outlets import Desk
+from channels.twin import Place
+from content.plans import load_plans
+from rehearsal import site_token, twins
+from scheduler import Daemon, desk, lock, utc_now
+from settings import Settings
+from store.engine import Store
+from store.tables import Post, Ward
+
+Say = Callable[[str], object]
+OnSignal = Callable[[Callable[[], None]], None]
+
+FIRST_POST_AFTER = timedelta(seconds=12)
+DEMO_DAYS = 7
+
+
+class CannotStart(RuntimeError):
+    """The program cannot start here; the message says why and what to do."""
+
+
+async def up(settings: Settings, on_signal: OnSignal, say: Say) -> None:
+    """Console and daemon until a signal comes; the database must be migrated."""
+    with lock(settings.folder):
+        store = Store(settings.database_url)
+        store.check()
+        await _operate(settings, store, on_signal, say)
+
+
+async def demo(settings: Settings, on_signal: OnSignal, say: Say) -> None:
+    """The demo of both wards: prepares everything, then works as ``up`` does, against the twins."""
+    if settings.mode != "rehearsal":
+        raise CannotStart("Bản trình diễn chỉ chạy ở chế độ diễn tập. Hãy đặt mode = \"rehearsal\" trong settings.toml.")
+    with lock(settings.folder):
+        store = Store(settings.database_url)
+        store.migrate()
+        say("Đang chuẩn bị dữ liệu trình diễn cho hai phường…")
+        await asyncio.to_thread(_seed, settings, store)
+        await _operate(settings, store, on_signal, say, greeting=_sign_ins())
+
+
+async def _operate(settings: Settings, store: Store, on_signal: OnSignal, say: Say, greeting: str = "") -> None:
+    _check_port(settings.web.host, settings.web.port)
+    speaking = desk(settings, allow=_own_addresses(settings))
+    daemon = Daemon(store, speaking, settings)
+    server = _server(settings, store, speaking)
+    async with _with_twins(settings):
+        serving = asyncio.create_task(server.serve())
+        while not server.started:
+            await asyncio.sleep(0.05)
+
+        def stop() -> None:
+            daemon.stop()
+            server.should_exit = True
+
+        on_signal(stop)
+        if greeting:
+            await asyncio.to_thread(_open_the_demo, settings, store, speaking)
+        say(f"Bảng điều khiển: http://{settings.web.host}:{settings.web.port}/quan-tri")
+        say(f"Trang công khai: {settings.web.public_url}/")
+        say(greeting)
+        await daemon.run()
+        server.should_exit = True
+        await serving
+    store.close()
+
+
+@contextlib.asynccontextmanager
+async def _with_twins(settings: Settings) -> AsyncIterator[None]:
+    if settings.mode != "rehearsal":
+        yield
+        return
+    _check_port("127.0.0.1", settings.twins.port)
+    with twins(settings.twins.port, settings.folder / "ban-sao.db"):
+        yield
+
+
+def _server(settings: Settings, store: Store, speaking: Desk) -> uvicorn.Server:
+    app = web.app.build(
+        store,
+        speaking,
+        public_url=settings.web.public_url,
+        publish_token=lambda ward: site_token(speaking.vault, ward),
+        rehearsal=settings.mode == "rehearsal",
+    )
+    config = uvicorn.Config(
+        app, host=settings.web.host, port=settings.web.port, log_config=None, lifespan="off", ws="none", server_header=False
+    )
+    server = uvicorn.Server(config)
+    server.install_signal_handlers = lambda: None  # type: ignore[attr-defined]
+    return server
+
+
+def _own_addresses(settings: Settings) -> tuple[str, ...]:
+    own = (f"127.0.0.1:{settings.web.port}", settings.web.public_url.split("//")[-1].rstrip("/"))
+    return (*own, f"127.0.0.1:{settings.twins.port}") if settings.mode == "rehearsal" else own
+
+
+def _seed(settings: Settings, store: Store) -> None:
+    speaking = desk(settings)
+    with store.read() as session:
+        if session.exec(select(Ward.id)).first():
+            return
+    with store.write() as session:
+        demo_week.seed(session, speaking, _places(settings, speaking), utc_now(), DEMO_DAYS)
+
+
+def _open_the_demo(settings: Settings, store: Store, speaking: Desk) -> None:
+    now = utc_now()
+    with store.write() as session:
+        if session.exec(select(Post.id).where(Post.due_at > now, Post.due_at < now + timedelta(minutes=2))).first():
+            return
+        casts = demo_week.seed(session, speaking, _places(settings, speaking), now, DEMO_DAYS)
+        for number, cast in enumerate(casts):
+            demo_week.open_with(session, speaking, cast, now + FIRST_POST_AFTER, number)
+
+
+def _places(settings: Settings, speaking: Desk) -> dict[str, Place]:
+    return {
+        plan.ward.slug: Place(
+            account=plan.ward.slug,
+            twins_url=f"http://127.0.0.1:{settings.twins.port}",
+            site_url=settings.web.public_url,
+            site_token=site_token(speaking.vault, plan.ward.slug),
+            folder=Path(settings.folder) / "loa" / plan.ward.slug,
+        )
+        for plan in load_plans()
+    }
+
+
+def _sign_ins() -> str:
+    names = [
+        f"  {name}.{short:<4} {words} ({ward})"
+        for ward, short in demo_week.SHORT.items()
+        for name, words, _ in demo_week.PEOPLE
+    ]
+    return "Tài khoản trình diễn (mật khẩu chung: " + demo_week.PASSWORD + "):\n" + "\n".join(names)
+
+
+def _check_port(host: str, port: int) -> None:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError as error:
+            raise CannotStart(
+                f"Cổng {port} đang có chương trình khác dùng. Hãy dừng chương trình đó, hoặc chọn cổng khác trong settings.toml."
+            ) from error
+

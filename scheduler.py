@@ -1,0 +1,232 @@
+"""The daemon: it wakes, and the rows decide. Run it by itself with ``python scheduler.py`` or ``lantoa up``.
+
+The beats: plan, deliver, look, measure, sources, renew, tidy. APScheduler keeps the recurring ones (memory only,
+rebuilt at every start; a late beat is never skipped); delivery has a loop of its own that sleeps until the next row
+is due. Nothing is remembered here: killing it at any moment loses nothing.
+"""
+
+import asyncio
+import contextlib
+import fcntl
+import logging
+import os
+import secrets
+import signal
+import socket
+import sys
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from random import Random
+from typing import IO
+
+from apscheduler.schedulers.asyncio import AsyncIOScheduler
+from sqlmodel import col, func, select
+
+from campaigns import measuring, planning, renewing, sources
+from campaigns.delivering import Courier
+from campaigns.outlets import Desk
+from campaigns.states import State
+from channels.wire import Guard, Wire
+from settings import BadSettings, Settings, load
+from store.engine import OldSchema, Store
+from store.files import Files
+from store.tables import Delivery, Outlet, Worker
+from store.vault import Vault
+
+log = logging.getLogger("lantoa")
+
+
+class SecondDaemon(RuntimeError):
+    """Another daemon already works on this data folder."""
+
+
+def utc_now() -> datetime:
+    """The real time: the only clock of a running daemon."""
+    return datetime.now(UTC)
+
+
+def desk(settings: Settings, now: Callable[[], datetime] = utc_now, allow: tuple[str, ...] = ()) -> Desk:
+    """The desk of these settings; ``allow`` adds ``host:port`` pairs that may be dialled."""
+    wire = Wire(Guard(frozenset({*settings.network.allow, *allow})), timeout=settings.network.timeout_seconds)
+    files = Files(settings.folder / "tep", settings.web.public_url)
+    return Desk(wire, files, Vault.open(settings.key_file), now)
+
+
+class Daemon:
+    """One life of the scheduler."""
+
+    def __init__(self, store: Store, desk: Desk, settings: Settings, chance: Random | None = None) -> None:
+        self.settings = settings
+        self.courier = Courier(store, desk, secrets.token_hex(8), chance or Random())  # noqa: S311 - jitter only
+        self._stop = asyncio.Event()
+
+    async def run(self) -> None:
+        """Work until ``stop``; then finish what is under way."""
+        self.begin()
+        scheduler = self._recurring()
+        scheduler.start()
+        try:
+            await self._deliver_until_stopped()
+        finally:
+            scheduler.shutdown(wait=False)
+            await asyncio.to_thread(self._end)
+            await self.courier.desk.wire.close()
+
+    def stop(self) -> None:
+        """Ask the daemon to finish; it takes nothing new."""
+        self._stop.set()
+
+    def begin(self) -> None:
+        """Announce this life and settle what an earlier one left in the middle."""
+        now = self.courier.desk.now()
+        with self.courier.store.write() as session:
+            session.add(
+                Worker(epoch=self.courier.epoch, host=socket.gethostname(), pid=os.getpid(), started_at=now, seen_at=now)
+            )
+        left = self.courier.recover()
+        if left:
+            log.warning("%s deliveries were left in the middle; they will be looked up, not sent again", left)
+
+    async def full_pass(self) -> int:
+        """Every beat once, for a rehearsal that drives its own clock; gives how much was done."""
+        planned = await asyncio.to_thread(self.plan)
+        return planned + await self.work()
+
+    async def work(self) -> int:
+        """The beats that move deliveries, once."""
+        sent = await self.courier.deliver(self.settings.daemon.wave)
+        looked = await self.courier.look(self.settings.daemon.wave)
+        measured = await measuring.measure(self.courier, self.settings.daemon.wave)
+        return sent + looked + measured
+
+    def plan(self) -> int:
+        """Make the deliveries of the horizon."""
+        with self.courier.store.write() as session:
+            horizon = timedelta(days=self.settings.daemon.horizon_days)
+            return planning.plan(session, self.courier.desk.now(), horizon)
+
+    def next_due(self) -> datetime | None:
+        """The moment at which the next delivery, look-up or measurement falls due; None when nothing waits."""
+        with self.courier.store.read() as session:
+            free = func.coalesce(func.max(col(Outlet.next_slot_at), col(Delivery.next_at)), col(Delivery.next_at))
+            if self.courier.store.dialect == "postgresql":
+                free = func.greatest(col(Outlet.next_slot_at), col(Delivery.next_at))
+            waiting = (
+                select(free)
+                .join(Outlet, col(Outlet.id) == col(Delivery.outlet_id))
+                .where(Delivery.state == State.DUE, Outlet.state == "open")
+                .order_by(free)
+                .limit(1)
+            )
+            unknown = select(func.min(Delivery.next_at)).where(Delivery.state == State.UNKNOWN)
+            measure = select(func.min(Delivery.measure_at)).where(Delivery.state == State.SENT)
+            found = [session.exec(query).first() for query in (waiting, unknown, measure)]
+        moments = [_aware(moment) for moment in found if moment is not None]
+        return min(moments, default=None)
+
+    def _recurring(self) -> AsyncIOScheduler:
+        scheduler = AsyncIOScheduler(
+            timezone=UTC, job_defaults={"misfire_grace_time": None, "coalesce": True, "max_instances": 1}
+        )
+        beats: list[tuple[Callable[[], object], int]] = [
+            (self._plan, 15),
+            (self._look, 2),
+            (self._measure, 20),
+            (self._sources, 60),
+            (self._renew, 60),
+            (self._seen, 10),
+        ]
+        for beat, seconds in beats:
+            scheduler.add_job(beat, "interval", seconds=seconds, next_run_time=utc_now())
+        return scheduler
+
+    async def _deliver_until_stopped(self) -> None:
+        while not self._stop.is_set():
+            try:
+                done = await self.courier.deliver(self.settings.daemon.wave)
+            except Exception:
+                log.exception("deliver")
+                done = 0
+            if not done:
+                await self._rest()
+
+    async def _rest(self) -> None:
+        due = await asyncio.to_thread(self.next_due)
+        wait = (due - self.courier.desk.now()).total_seconds() if due else self.settings.daemon.idle_seconds
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._stop.wait(), min(max(wait, 0.02), self.settings.daemon.idle_seconds))
+
+    async def _plan(self) -> None:
+        await asyncio.to_thread(self.plan)
+
+    async def _look(self) -> None:
+        await self.courier.look(self.settings.daemon.wave)
+
+    async def _measure(self) -> None:
+        await measuring.measure(self.courier, self.settings.daemon.wave)
+
+    async def _sources(self) -> None:
+        await sources.refresh(self.courier)
+
+    async def _renew(self) -> None:
+        await renewing.renew(self.courier)
+
+    async def _seen(self) -> None:
+        await asyncio.to_thread(self._mark, "seen_at")
+
+    def _end(self) -> None:
+        self._mark("stopped_at")
+
+    def _mark(self, column: str) -> None:
+        with self.courier.store.write() as session:
+            worker = session.get_one(Worker, self.courier.epoch)
+            setattr(worker, column, self.courier.desk.now())
+            session.add(worker)
+
+
+def _aware(moment: datetime | str) -> datetime:
+    found = datetime.fromisoformat(moment) if isinstance(moment, str) else moment
+    return found if found.tzinfo else found.replace(tzinfo=UTC)
+
+
+def lock(folder: Path) -> IO[str]:
+    """The data folder's lock, held as long as the file is open; raises SecondDaemon."""
+    folder.mkdir(parents=True, exist_ok=True)
+    file = (folder / "daemon.lock").open("w")
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        file.close()
+        raise SecondDaemon(
+            f"Một tiến trình Lan Tỏa khác đang làm việc trên thư mục «{folder}». Hãy dừng nó trước khi chạy thêm."
+        ) from error
+    return file
+
+
+async def serve(settings: Settings) -> None:
+    """The daemon alone, until SIGTERM or SIGINT."""
+    with lock(settings.folder):
+        store = Store(settings.database_url)
+        store.check()
+        daemon = Daemon(store, desk(settings), settings)
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, daemon.stop)
+        await daemon.run()
+        store.close()
+
+
+def main() -> int:
+    """Run the daemon by itself."""
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(message)s")
+    try:
+        asyncio.run(serve(load()))
+    except (BadSettings, OldSchema, SecondDaemon) as error:
+        sys.stderr.write(f"{error}\n")
+        return 2
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
