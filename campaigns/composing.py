@@ -1,17 +1,17 @@
 """From a post to the message of one outlet: the same functions for the preview and for the wire."""
 
 from dataclasses import dataclass, replace
+from functools import lru_cache
+from functools import lru_cache
 from typing import Any
 
 from sqlmodel import Session, select
 
-from channels.contract import Channel, Message, Part, Picture, PictureSpec
-from channels.registry import channel
+from channels.contract import Channel, Message, Picture, PictureSpec
 from content import templates
 from content.cards import Card, draw
 from content.document import Document, Source, read
-from content.pictures import fit
-from content.text import slug
+from content.pictures import Fitted, fit
 from store.files import Files
 from store.tables import Campaign, Media, Outlet, Post, Template, Variant, Ward
 
@@ -111,7 +111,7 @@ def card(around: Scene, made: Document) -> Card:
         )
     return Card(
         title=words or made.title,
-        kicker=head.topic if head else "",
+        topic=head.topic if head and head.topic else "Thông báo",
         ward=around.ward.name,
         campaign=around.campaign.name,
         hashtag=around.campaign.hashtag,
@@ -122,18 +122,14 @@ def picture(around: Scene, made: Document, spec: PictureSpec | None, files: File
     """The post's picture as one channel wants it, kept on the shelf: an uploaded photo, else the card, else None."""
     if spec is None or not (around.media or around.post.card):
         return None
-    raw = files.read(around.media.sha256) if around.media else draw(card(around, made), spec.shape)
-    fitted = fit(raw, spec)
+    raw = files.read(around.media.sha256) if around.media else _drawn(card(around, made), spec.shape)
+    fitted = _fitted(raw, spec)
     alt = (around.media.alt if around.media else "") or f"Ảnh: {made.title}"
-    return Picture(sha256=files.put(fitted.data), mime=fitted.mime, width=fitted.width, height=fitted.height, alt=alt)
+    return Picture(sha256=files.put(fitted.bytes), mime=fitted.mime, width=fitted.width, height=fitted.height, alt=alt)
 
 
-@dataclass(frozen=True)
-class Addresses:
-    """Where readers are led: the delivery's own short link, the site that it stands on."""
-
-    short: str
-    site: str
+_drawn = lru_cache(maxsize=64)(draw)
+_fitted = lru_cache(maxsize=128)(fit)
 
 
 def message(around: Scene, outlet: Outlet, speaker: Channel, key: str, link: str | None, files: Files) -> Message:
@@ -153,17 +149,3 @@ def target(around: Scene, home: str | None, site: str) -> str:
     """Where a short link leads: the article on the ward's own site, else the text's link, else the ward's site."""
     return home or document(around).link or f"{site}/{around.ward.slug}/"
 
-
-def kinds_of(around: Scene) -> list[str]:
-    """The channel kinds that a post goes to."""
-    return sorted({outlet.kind for outlet in around.outlets.values()})
-
-
-def spec_of(kind: str) -> PictureSpec | None:
-    """How a channel kind wants its picture."""
-    return channel(kind).limits.picture
-
-
-def file_name(part: Part) -> str:
-    """A name for a file that holds this part."""
-    return slug(part.title or part.body, 60) or "tin"

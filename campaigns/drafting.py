@@ -15,9 +15,11 @@ from campaigns.timetable import TimetableMistake, local, moment
 from channels.contract import Message, Problem
 from channels.registry import channel
 from content.document import plain
+from content.pictures import PictureMistake
+from content.stamps import CardMistake
 from content.templates import FieldMistakes, TemplateMistake
 from content.text import nfc, squeeze
-from store.tables import Campaign, Delivery, Outlet, Post, SourceItem, Task, Template, Variant, Ward
+from store.tables import Campaign, Delivery, Media, Outlet, Post, SourceItem, Task, Template, Variant, Ward
 
 PREVIEW_KEY = "xemtruoc00"
 
@@ -117,14 +119,43 @@ def from_source(session: Session, by: Actor, ward: Ward, campaign: Campaign, ite
     return save(session, by, ward, draft, now)
 
 
+def imagined(session: Session, by: Actor, ward: Ward, draft: Draft, now: datetime) -> composing.Scene:
+    """The post that a draft would become, without keeping anything: for previews while typing. Raises Mistake."""
+    assert ward.id is not None  # noqa: S101
+    _belongs(session, ward.id, draft)
+    post = Post(
+        id=0, ward_id=ward.id, campaign_id=draft.campaign_id, title="", author_id=_user(by), created_at=now, updated_at=now
+    )
+    _fill(post, draft, ward, now)
+    outlets = session.exec(select(Outlet).where(col(Outlet.id).in_(draft.outlet_ids))).all() if draft.outlet_ids else []
+    variants = {
+        id: Variant(ward_id=ward.id, post_id=0, outlet_id=id, body=nfc(draft.own_words.get(id, "")).strip() or None)
+        for id in draft.outlet_ids
+    }
+    return composing.Scene(
+        ward=ward,
+        campaign=session.get_one(Campaign, draft.campaign_id),
+        post=post,
+        template=session.get(Template, draft.template_id) if draft.template_id else None,
+        media=session.get(Media, draft.media_id) if draft.media_id else None,
+        variants=variants,
+        outlets={outlet.id: outlet for outlet in outlets if outlet.id is not None},
+    )
+
+
 def problems(session: Session, post: Post, ward: Ward, now: datetime) -> list[Problem]:
     """Everything that keeps a post from being submitted, apart from the channels' own limits."""
+    return wrong(composing.scene(session, post), now)
+
+
+def wrong(around: composing.Scene, now: datetime) -> list[Problem]:
+    """Everything that is wrong with a post at any channel."""
     found: list[Problem] = []
-    if not session.exec(select(Variant.id).where(Variant.post_id == post.id)).first():
+    if not around.variants:
         found.append(Problem(level="error", text="Hãy chọn ít nhất một kênh.", field="outlet_ids"))
-    found += _timing(post, ward, now)
+    found += _timing(around.post, around.ward, now)
     try:
-        made = composing.document(composing.scene(session, post))
+        made = composing.document(around)
     except FieldMistakes as mistakes:
         return found + [Problem(level="error", text=text, field=f"field.{key}") for key, text in mistakes.errors.items()]
     except TemplateMistake as mistake:
@@ -138,7 +169,11 @@ def problems(session: Session, post: Post, ward: Ward, now: datetime) -> list[Pr
 
 def previews(session: Session, post: Post, desk: Desk) -> list[Preview]:
     """The post on every chosen outlet, rendered and checked by the functions that will run at sending time."""
-    around = composing.scene(session, post)
+    return shown(composing.scene(session, post), desk)
+
+
+def shown(around: composing.Scene, desk: Desk) -> list[Preview]:
+    """A scene on every one of its outlets; needs no database."""
     return [_preview(around, outlet, desk) for outlet in sorted(around.outlets.values(), key=lambda outlet: outlet.kind)]
 
 
@@ -163,7 +198,7 @@ def _preview(around: composing.Scene, outlet: Outlet, desk: Desk) -> Preview:
         speaker = desk.channel(outlet)
         link = None if composing.is_home(speaker) else f"{desk.files.public_url}/s/{PREVIEW_KEY}"
         made = composing.message(around, outlet, speaker, PREVIEW_KEY, link, desk.files)
-    except (FieldMistakes, TemplateMistake, Mistake) as mistake:
+    except (FieldMistakes, TemplateMistake, Mistake, CardMistake, PictureMistake) as mistake:
         return Preview(outlet, None, [Problem(level="error", text=str(mistake))])
     named = [problem.model_copy(update={"text": f"{channel(outlet.kind).name}: {problem.text}"}) for problem in speaker.validate(made)]
     return Preview(outlet, made, named)
@@ -228,6 +263,7 @@ def _belongs(session: Session, ward_id: int, draft: Draft) -> None:
         (Task, [draft.task_id] if draft.task_id else []),
         (Template, [draft.template_id] if draft.template_id else []),
         (SourceItem, [draft.source_item_id] if draft.source_item_id else []),
+        (Media, [draft.media_id] if draft.media_id else []),
         (Outlet, list(draft.outlet_ids)),
     ]
     for table, ids in wanted:

@@ -1,0 +1,118 @@
+"""Turning values into pages: one Jinja2 environment, autoescaped, with the words and formats of the console."""
+
+from datetime import date, datetime
+from functools import cache
+from inspect import getfile
+from pathlib import Path
+from typing import Any
+
+from fastapi import Request
+from fastapi.responses import HTMLResponse, RedirectResponse
+from jinja2 import ChoiceLoader, Environment, FileSystemLoader, PrefixLoader, StrictUndefined, pass_context
+from jinja2.runtime import Context
+from starlette.responses import Response
+
+from campaigns.timetable import local
+from channels.registry import channel, kinds
+from content.templates import format_date, format_number, format_time
+from web import assets
+from web.console import menu, words
+from web.session import Here, House, drop_cookie, tell, told
+
+TEMPLATES = Path(__file__).resolve().parent.parent / "templates"
+
+
+def page(request: Request, here: Here, name: str, status: int = 200, **values: Any) -> HTMLResponse:
+    """A page of the console for the person who is here; shows a message left by the last page, once."""
+    notice = told(request, here.house)
+    response = _html(name, {"here": here, "ward": here.ward, "notice": notice, "errors": {}, **values}, status)
+    if notice is not None:
+        drop_cookie(response, here.house, here.house.notice)
+    return response
+
+
+def fragment(here: Here, name: str, status: int = 200, **values: Any) -> HTMLResponse:
+    """A piece of a page, for htmx to put into the page that is open."""
+    return _html(name, {"here": here, "ward": here.ward, "errors": {}, **values}, status)
+
+
+def bare(house: House, name: str, status: int = 200, **values: Any) -> HTMLResponse:
+    """A page for nobody in particular: signing in, errors."""
+    return _html(name, {"house": house, "here": None, "notice": None, "errors": {}, **values}, status)
+
+
+def done(here: Here, to: str, text: str, tone: str = "ok") -> Response:
+    """On to another page, which says what was done."""
+    response = RedirectResponse(to, 303)
+    tell(response, here.house, text, tone)
+    return response
+
+
+def wants_fragment(request: Request) -> bool:
+    """Whether htmx asks, for a piece of the page that is open."""
+    return request.headers.get("hx-request") == "true"
+
+
+def _html(name: str, values: dict[str, Any], status: int) -> HTMLResponse:
+    text = environment().get_template(f"console/{name}").render(**values)
+    return HTMLResponse(text, status, {"cache-control": "no-store"})
+
+
+@cache
+def environment() -> Environment:
+    """The console's templates, and under ``channel/<kind>/`` those of the channels."""
+    folders = {kind: FileSystemLoader(folder_of(kind)) for kind in kinds()}
+    made = Environment(
+        loader=ChoiceLoader([FileSystemLoader(TEMPLATES), PrefixLoader({"channel": PrefixLoader(folders)})]),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    made.globals |= {
+        "url": assets.url, "icon": assets.icon, "words": words, "menu": menu.MENU, "channel_name": channel_name,
+        "channel_style": "/quan-tri/kenh.css",
+    }  # fmt: skip
+    made.filters |= {"day": _day, "clock": _clock, "moment": _moment, "weekday": _weekday, "number": format_number}
+    return made
+
+
+@cache
+def folder_of(kind: str) -> Path:
+    """The folder of a channel: its icon, the looks of its preview."""
+    return Path(getfile(channel(kind))).parent
+
+
+def channel_name(kind: str) -> str:
+    """The channel's name on screen; the kind itself when it is no longer installed."""
+    return kinds()[kind].name if kind in kinds() else kind
+
+
+def _local(context: Context, at: datetime | date) -> datetime | date:
+    if not isinstance(at, datetime):
+        return at
+    ward = context.get("ward")
+    return local(at, ward.zone if ward else "Asia/Ho_Chi_Minh")
+
+
+@pass_context
+def _day(context: Context, at: datetime | date) -> str:
+    found = _local(context, at)
+    return format_date(found.date() if isinstance(found, datetime) else found)
+
+
+@pass_context
+def _clock(context: Context, at: datetime) -> str:
+    found = _local(context, at)
+    assert isinstance(found, datetime)  # noqa: S101
+    return format_time(found.time())
+
+
+@pass_context
+def _moment(context: Context, at: datetime) -> str:
+    return f"{_clock(context, at)} ngày {_day(context, at)}"
+
+
+@pass_context
+def _weekday(context: Context, at: datetime | date) -> str:
+    return words.WEEKDAYS[_local(context, at).weekday()]

@@ -1,0 +1,117 @@
+"""The words on screen for what the code calls otherwise (the glossary), each with its tone."""
+
+from campaigns.people import ROLE_WORDS
+from campaigns.states import State
+
+#: state of a delivery -> words, tone (one of: calm, active, good, warn, bad, muted), icon
+DELIVERY: dict[str, tuple[str, str, str]] = {
+    State.DUE: ("Đã lên lịch", "calm", "clock"),
+    State.HELD: ("Đang tạm dừng", "warn", "player-pause"),
+    State.PREPARED: ("Đang gửi", "active", "loader"),
+    State.WIRE: ("Đang gửi", "active", "loader"),
+    State.UNKNOWN: ("Chưa rõ kết quả", "warn", "help-circle"),
+    State.NEEDS_HUMAN: ("Cần người xem", "bad", "eye-exclamation"),
+    State.SENT: ("Đã đăng", "good", "circle-check"),
+    State.FAILED: ("Không đăng được", "bad", "circle-x"),
+    State.MISSED: ("Lỡ giờ", "bad", "clock-x"),
+    State.CANCELLED: ("Đã hủy", "muted", "ban"),
+    State.CLOSED: ("Đã bỏ", "muted", "ban"),
+    State.WITHDRAWING: ("Đang gỡ", "active", "loader"),
+    State.WITHDRAWN: ("Đã gỡ", "muted", "arrow-back-up"),
+}
+
+POST: dict[str, tuple[str, str, str]] = {
+    "draft": ("Bản nháp", "muted", "pencil"),
+    "submitted": ("Chờ duyệt", "active", "hourglass"),
+    "approved": ("Đã duyệt", "good", "circle-check"),
+    "returned": ("Trả lại", "warn", "arrow-back-up"),
+    "withdrawn": ("Đã rút", "muted", "ban"),
+}
+
+LABEL: dict[str, tuple[str, str]] = {
+    "measured": ("Đo được", "good"),
+    "estimated": ("Ước tính", "warn"),
+    "declared": ("Tự khai", "muted"),
+}
+
+REASON: dict[str, str] = {
+    "unreachable": "Không kết nối được",
+    "busy": "Nền tảng đang bận",
+    "rate_limited": "Nền tảng yêu cầu gửi chậm lại",
+    "quota": "Hết hạn mức của nền tảng",
+    "outside_hours": "Ngoài khung giờ được phép",
+    "unauthorized": "Mất quyền truy cập, cần kết nối lại",
+    "forbidden": "Không có quyền đăng",
+    "rejected": "Nền tảng từ chối",
+    "too_long": "Nội dung quá dài",
+    "bad_media": "Ảnh hoặc âm thanh không hợp lệ",
+    "not_found": "Không tìm thấy trên nền tảng",
+    "misconfigured": "Thiết lập kênh chưa đúng",
+    "edited": "Bài đã được sửa",
+    "withdrawn": "Bài đã được rút",
+}
+
+FIGURE: dict[str, str] = {
+    "reach": "Lượt tiếp cận",
+    "views": "Lượt xem",
+    "clicks": "Lượt bấm liên kết",
+    "reactions": "Lượt bày tỏ cảm xúc",
+    "likes": "Lượt thích",
+    "comments": "Lượt bình luận",
+    "shares": "Lượt chia sẻ",
+    "members": "Thành viên kênh",
+    "subscribers": "Người theo dõi",
+    "listeners": "Lượt nghe",
+    "plays": "Lượt phát",
+}
+
+VERB: dict[str, str] = {
+    "stage": "Chuẩn bị",
+    "publish": "Đăng",
+    "find": "Tra cứu",
+    "measure": "Đo",
+    "withdraw": "Gỡ",
+    "renew": "Gia hạn kết nối",
+    "health": "Kiểm tra kết nối",
+}
+
+OUTCOME: dict[str, str] = {
+    "published": "Đã ra",
+    "pending": "Nền tảng đang xử lý",
+    "deferred": "Chưa ra, sẽ thử lại",
+    "refused": "Bị từ chối",
+    "unknown": "Chưa rõ",
+    "out": "Tìm thấy trên kênh",
+    "absent": "Không có trên kênh",
+    "unclear": "Không tra cứu được",
+    "ready": "Đã sẵn sàng",
+}
+
+EVENT: dict[str, str] = {
+    "post.saved": "Lưu bài",
+    "post.submitted": "Gửi duyệt",
+    "post.approved": "Duyệt bài",
+    "post.returned": "Trả lại bài",
+    "post.withdrawn": "Rút bài",
+    "post.approval_void": "Hủy duyệt vì bài được sửa",
+    "delivery.cancelled": "Hủy lượt đăng",
+    "delivery.planned": "Lên lịch lượt đăng",
+    "delivery.moved": "Lượt đăng đổi trạng thái",
+    "outlet.connected": "Kết nối kênh",
+    "outlet.renewed": "Gia hạn kết nối kênh",
+    "outlet.paused": "Tạm dừng kênh",
+    "outlet.resumed": "Mở lại kênh",
+    "template.saved": "Lưu mẫu",
+    "rule.approved": "Duyệt lịch đăng thường kỳ",
+    "user.added": "Thêm tài khoản",
+    "user.password_changed": "Đổi mật khẩu",
+    "media.added": "Thêm ảnh vào kho tư liệu",
+}
+
+WEEKDAYS = ("Thứ Hai", "Thứ Ba", "Thứ Tư", "Thứ Năm", "Thứ Sáu", "Thứ Bảy", "Chủ nhật")
+WEEKDAYS_SHORT = ("T2", "T3", "T4", "T5", "T6", "T7", "CN")
+
+
+def role(name: str) -> str:
+    """The words for a role."""
+    return next((words for key, words in ROLE_WORDS.items() if key == name), name)
