@@ -4,6 +4,7 @@ import unicodedata
 from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from functools import cached_property
 from html import escape, unescape
 from re import compile as regex
 
@@ -21,7 +22,7 @@ class Piece:
     tight: bool = False
     heading: bool = False
 
-    @property
+    @cached_property
     def text(self) -> str:
         """The words as a reader sees them."""
         return "".join(span.text for span in self.spans)
@@ -60,11 +61,17 @@ def piece(*spans: Span, tight: bool = False, heading: bool = False) -> Piece:
 def from_blocks(blocks: Iterable[Block]) -> list[Piece]:
     """A document's body: headings bold, items «• » or «1. », items of one list on lines next to each other."""
     pieces: list[Piece] = []
-    previous = ""
+    previous: Block | None = None
     for block in blocks:
-        pieces.append(_from_block(block, tight=block.kind == previous == "item"))
-        previous = block.kind
+        pieces.append(_from_block(block, tight=previous is not None and _one_list(previous, block)))
+        previous = block
     return pieces
+
+
+def _one_list(before: Block, block: Block) -> bool:
+    if not before.kind == block.kind == "item":
+        return False
+    return before.number is block.number is None or (before.number is not None and block.number == before.number + 1)
 
 
 def _from_block(block: Block, tight: bool) -> Piece:
@@ -120,15 +127,19 @@ def packed(pieces: Iterable[Piece], room: int) -> list[list[Piece]]:
     """The pieces on pages of at most ``room`` characters: whole pieces where they fit, headings with what follows."""
     pages: list[list[Piece]] = [[]]
     queue = deque(pieces)
+    used = 0
     while queue:
         following = queue.popleft()
-        free = room - size(pages[-1]) - (2 if pages[-1] else 0)
-        if size([*pages[-1], following]) <= room:
+        gap = 0 if not pages[-1] else 1 if following.tight else 2
+        free = room - used - gap
+        if len(following.text) <= free:
             pages[-1].append(following)
+            used += gap + len(following.text)
         elif len(following.text) > room and free >= room // 3:
             queue.extendleft(reversed(following.divided(free)))
-        elif pages[-1]:
+        else:
             pages.append(_lone_headings(pages[-1]))
+            used = size(pages[-1])
             queue.appendleft(following)
     return [page for page in pages if page]
 

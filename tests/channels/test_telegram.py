@@ -191,7 +191,7 @@ async def test_a_text_goes_out_and_reads_as_written(stage: Stage) -> None:
     (trace,) = stage.twin.traces()
     assert trace.remote_id == done.remote_id and re.fullmatch(r"-100\d+:1", done.remote_id)
     assert trace.text == (
-        "Nộp hồ sơ trực tuyến\n\nCó ba bước, rất dễ:\n\n1. Vào Cổng dịch vụ công\n2. Đăng nhập\n• Miễn phí\n\n"
+        "Nộp hồ sơ trực tuyến\n\nCó ba bước, rất dễ:\n\n1. Vào Cổng dịch vụ công\n2. Đăng nhập\n\n• Miễn phí\n\n"
         f"Nguồn: Kế hoạch 12/KH-UBND\n\n#LêThanhNghị #DịchVụCông\n\nChi tiết: {LINK}"
     )
     assert '<b>ba bước</b>, <i>rất dễ</i>' in trace.html and 'href="https://dichvucong.gov.vn"' in trace.html
