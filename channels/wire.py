@@ -16,6 +16,7 @@ import ssl
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cache
+from http.cookiejar import CookieJar, DefaultCookiePolicy
 from typing import Any, TypeVar
 
 import aiohttp
@@ -144,7 +145,7 @@ class VisibleTransport(httpx.AsyncHTTPTransport):
     """One request, one fresh connection; ``sent`` tells whether a byte of the last request left."""
 
     def __init__(self, guard: Guard) -> None:
-        super().__init__(trust_env=False, limits=httpx.Limits(max_keepalive_connections=0))
+        super().__init__(verify=_tls(), trust_env=False, limits=httpx.Limits(max_keepalive_connections=0))
         self.sent = False
         self._pool = httpcore.AsyncConnectionPool(
             ssl_context=_tls(),
@@ -237,6 +238,7 @@ class Wire:
             trust_env=False,
             follow_redirects=False,
             headers={"user-agent": self.user_agent},
+            cookies=CookieJar(policy=DefaultCookiePolicy(allowed_domains=[])),
         )
 
     def _shared_client(self) -> httpx.AsyncClient:
