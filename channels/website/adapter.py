@@ -17,6 +17,7 @@ from channels.contract import (
     ChannelSettings,
     Figure,
     Found,
+    Grassroots,
     Handle,
     Limits,
     Measure,
@@ -65,6 +66,7 @@ class Website(Channel):
     Settings: ClassVar[type[ChannelSettings]] = WebsiteSettings
     settle_seconds: ClassVar[int] = 5
     spacing_seconds: ClassVar[int] = 0
+    grassroots_kind: ClassVar[str] = Grassroots.SITE
 
     settings: WebsiteSettings
 

@@ -1,11 +1,11 @@
 """What the site, or whatever stands before it, answered: read as the contract's outcomes."""
 
-from datetime import datetime, timedelta
-from email.utils import parsedate_to_datetime
+from datetime import datetime
 
-from channels.contract import Deferred, Outcome, Published, Reason, Refused, Unknown
+from channels.contract import Outcome, Published, Reason, Refused
+from channels.seen import after_answer, after_silence, invisible
 from channels.website.api import Failure, Placed
-from channels.wire import REFUSED, Answer, Seen, Silence
+from channels.wire import Answer, Seen, Silence
 
 _REASONS = {
     "unauthorized": Reason.UNAUTHORIZED,
@@ -34,31 +34,20 @@ _BARE = {
 def visible(seen: Seen, key: str, now: datetime) -> Outcome:
     """The outcome of a step that readers may see: only the site's own word says that it is done."""
     if isinstance(seen, Silence):
-        return Unknown(detail=seen.kind) if seen.sent else unreached(seen)
+        return after_silence(seen)
     placed = seen.read(Placed) if seen.status in (200, 201) else None
     if placed and placed.key == key:
         return Published(remote_id=key, url=placed.url)
     why = reason(seen)
-    if why:
-        return Refused(reason=why, detail=said(seen))
-    if seen.status in (429, 503) and seen.headers.get("retry-after"):
-        return _busy(seen, now)
-    return Unknown(detail=said(seen))
+    return Refused(reason=why, detail=said(seen)) if why else after_answer(seen, now)
 
 
 def hidden(seen: Seen, now: datetime) -> Outcome:
     """The outcome of a failed step that nobody can see: it may simply be done again."""
     if isinstance(seen, Silence):
-        return unreached(seen)
+        return invisible(after_silence(seen))
     why = reason(seen)
-    return Refused(reason=why, detail=said(seen)) if why else _busy(seen, now)
-
-
-def unreached(seen: Silence) -> Outcome:
-    """Nothing was done: the address is forbidden (a person must act), or the site was out of reach."""
-    if seen.kind == REFUSED:
-        return Refused(reason=Reason.MISCONFIGURED, detail="Địa chỉ trang không được phép; hãy kiểm tra cài đặt của kênh.")
-    return Deferred(reason=Reason.UNREACHABLE, detail=seen.kind)
+    return Refused(reason=why, detail=said(seen)) if why else invisible(after_answer(seen, now))
 
 
 def reason(seen: Answer) -> Reason | None:
@@ -73,18 +62,3 @@ def said(seen: Answer) -> str:
     """The status and the site's own words, if any."""
     failure = seen.read(Failure)
     return f"HTTP {seen.status}" + (f": {failure.error.message}" if failure and failure.error.message else "")
-
-
-def _busy(seen: Answer, now: datetime) -> Deferred:
-    busy = Reason.RATE_LIMITED if seen.status == 429 else Reason.BUSY
-    return Deferred(reason=busy, retry_at=_retry_at(seen.headers.get("retry-after", ""), now), detail=said(seen))
-
-
-def _retry_at(wait: str, now: datetime) -> datetime | None:
-    if wait.isdigit():
-        return now + timedelta(seconds=min(int(wait), 86_400))
-    try:
-        moment = parsedate_to_datetime(wait)
-    except ValueError:
-        return None
-    return moment if moment.tzinfo else None

@@ -72,6 +72,7 @@ def _too_little(part: Part) -> list[Problem]:
 def _too_much(part: Part) -> list[Problem]:
     found = (
         ("title", "Tiêu đề", length(part.title), LIMITS.title or 0),
+        ("summary", "Tóm tắt", length(part.summary), LIMITS.summary or 0),
         ("body", "Nội dung bài", length(part.body), LIMITS.text or 0),
     )
     return [
