@@ -74,9 +74,9 @@ class Call:
             raise bad(f"message to {kind} not found")
         return found
 
-    def words(self, text: str) -> tuple[str, list[dict[str, Any]]]:
+    def words(self, text: str, mode: str | None = None) -> tuple[str, list[dict[str, Any]]]:
         """A text parsed by parse_mode."""
-        mode = self.given.get("parse_mode", "").lower()
+        mode = (self.given.get("parse_mode", "") if mode is None else mode).lower()
         if mode not in ("", "html"):
             raise bad("unsupported parse_mode")
         try:
@@ -93,9 +93,12 @@ class Call:
             raise bad(too_long)
         return text, entities
 
-    def caption(self, source: str | None = None, too_long: str = "message caption is too long") -> tuple[str, list[dict[str, Any]]]:
-        """A caption, not over 1,024 characters."""
-        text, entities = self.words(self.given.get("caption", "") if source is None else source)
+    def caption(
+        self, item: dict[str, Any] | None = None, too_long: str = "message caption is too long"
+    ) -> tuple[str, list[dict[str, Any]]]:
+        """A caption, not over 1,024 characters; an album's item has its own and its own parse_mode."""
+        given = self.given if item is None else item
+        text, entities = self.words(str(given.get("caption") or ""), str(given.get("parse_mode") or ""))
         if len(text) > CAPTION:
             raise bad(too_long)
         return text, entities
@@ -250,7 +253,7 @@ def _album_row(call: Call, item: dict[str, Any]) -> tuple[MessageRow, _Picture]:
     if item.get("type") != "photo" or name not in call.files:
         raise bad("there is no photo in the request")
     picture = _picture(call.files[name])
-    text, entities = call.caption(item.get("caption", ""))
+    text, entities = call.caption(item)
     return MessageRow(id=0, at=call.now, text=text, entities=entities, **_sizes(picture)), picture
 
 

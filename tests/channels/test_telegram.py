@@ -14,9 +14,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from PIL import Image
 from starlette.applications import Starlette
 from starlette.routing import Mount
+from telegram import InputMediaPhoto
 
 from channels.conformance import Conformance
 from channels.contract import (
@@ -35,8 +38,9 @@ from channels.contract import (
 )
 from channels.rehearsing import START, Scene
 from channels.rehearsing import stage as scenery
-from channels.telegram import preview
+from channels.telegram import preview, twin_text
 from channels.telegram.adapter import Telegram
+from channels.telegram.api import Failure, ask
 from channels.telegram.pieces import visible
 from channels.telegram.rehearsal import TelegramRehearsal
 from channels.telegram.render import CAPTION_LIMIT
@@ -546,3 +550,60 @@ def test_the_real_pages_markup_is_read_reply_quotes_and_emoji_included() -> None
     assert " ".join(seen.text.split()) == "Chào 😀 & bà con https://x.vn/moi hết" and not preview.holds(seen.text, "https://x.vn/cu")
     assert preview.read(page, "kenhkhac") is None and preview.read("<h1>Sorry</h1>", "phuongta") is None
     assert preview.read(page.replace('datetime="2026', 'datetime="hôm qua'), "phuongta") is None
+
+
+async def test_the_twin_knows_the_library_by_its_other_methods_too(stage: Stage) -> None:
+    own = stage.channel().settings
+    jpeg = stage.shelf.read(stage.shelf.picture().sha256)
+
+    async def say(call: Any) -> Any:
+        return await ask(stage.tools.wire, own.api_url, own.token, call)
+
+    album = [InputMediaPhoto(jpeg, caption="<b>Ảnh một</b>", parse_mode="HTML"), InputMediaPhoto(jpeg)]
+    first, second = await say(lambda bot: bot.send_media_group(own.chat_id, album))
+    assert first.media_group_id == second.media_group_id and first.caption_entities[0].type == "bold"
+    assert (await say(lambda bot: bot.edit_message_caption(own.chat_id, second.message_id, caption="Ảnh hai"))).caption == "Ảnh hai"
+    assert await say(lambda bot: bot.pin_chat_message(own.chat_id, first.message_id)) is True
+    text = await say(lambda bot: bot.send_message(own.chat_id, "Đính chính"))
+    for words, error in {"Đính chính": "message is not modified", "a" * 4097: "MESSAGE_TOO_LONG", " ": "message text is empty"}.items():
+        failed = await say(lambda bot, words=words: bot.edit_message_text(words, own.chat_id, text.message_id))
+        assert isinstance(failed, Failure) and failed.error and failed.error.description.startswith(f"Bad Request: {error}")
+    edited = await say(lambda bot: bot.edit_message_text("Đã sửa", own.chat_id, text.message_id))
+    assert edited.edit_date and stage.twin.traces()[-1].text == "Đã sửa"
+    one = await say(lambda bot: bot.send_media_group(own.chat_id, album[:1]))
+    assert isinstance(one, Failure) and one.error and one.error.error_code == 400
+    nowhere = await say(lambda bot: bot.log_out())
+    assert isinstance(nowhere, Failure) and nowhere.error and nowhere.error.description == "Not Found"
+
+
+_WORDS = st.text(st.sampled_from("aăâđếộ <&>\"'0🏟️\u0301\u200d"), min_size=1, max_size=40)
+_SPANS = st.builds(Span, text=_WORDS, strong=st.booleans(), emphasis=st.booleans(), href=st.sampled_from([None, "https://x.vn/?a=1&b=\"2\""]))
+_BLOCKS = st.builds(
+    lambda kind, spans, times: Block(kind, tuple(spans) * times, 1 if kind == "item" and times % 2 else None),
+    st.sampled_from(["paragraph", "heading", "item"]),
+    st.lists(_SPANS, min_size=1, max_size=4),
+    st.integers(1, 120),
+)
+
+
+@settings(max_examples=60, deadline=None)
+@given(title=_WORDS, summary=st.just("") | _WORDS, blocks=st.lists(_BLOCKS, max_size=12), link=st.sampled_from([None, LINK]), pictured=st.booleans())
+def test_whatever_is_written_telegram_can_read_it_and_nothing_is_lost(
+    title: str, summary: str, blocks: list[Block], link: str | None, pictured: bool
+) -> None:
+    document = Document(title=title, summary=summary, blocks=tuple(blocks), link=link)
+    picture = Picture(sha256="a" * 64, mime="image/jpeg", width=1200, height=630, alt="") if pictured else None
+    message = Telegram.render(Telegram.__new__(Telegram), document, "k", picture)
+    read_back = [twin_text.html(part.body)[0] for part in message.parts]
+    assert all(len(text) <= (1024 if pictured and not number else 4096) for number, text in enumerate(read_back))
+    assert all(text == visible(part.body) for text, part in zip(read_back, message.parts, strict=True))
+    assert all(not part.marker or preview.holds(text, part.marker) for text, part in zip(read_back, message.parts, strict=True))
+    said = "".join("".join(read_back).split())
+    at = 0
+    for block in blocks:
+        words = "".join(unicodedata.normalize("NFC", block.text).split())
+        if pictured and len(message.parts) > 1:
+            assert all(chunk in said for chunk in re.findall(".{1,20}", words[:20]))
+        else:
+            for letter in words:
+                at = said.index(letter, at) + 1
