@@ -55,6 +55,26 @@ class Reason(StrEnum):
     MISCONFIGURED = "misconfigured"
 
 
+class Grassroots(StrEnum):
+    """The eight kinds of grassroots information («loại hình thông tin cơ sở») of Nghị định 49/2024/NĐ-CP: the report's taxonomy.
+
+    https://sonv.ninhthuan.gov.vn/portal/Pages/2024-5-14/Nghi-dinh-quy-dinh-ve-hoat-dong-thong-tin-co-so49h03m.aspx
+    """
+
+    STATION = "đài truyền thanh cấp xã"
+    BOARD = "bảng tin công cộng"
+    BULLETIN = "bản tin thông tin cơ sở"
+    PRINT = "tài liệu không kinh doanh"
+    SPEAKER = "tuyên truyền viên cơ sở"
+    SITE = "trang thông tin điện tử"
+    SOCIAL = "mạng xã hội, ứng dụng nhắn tin"
+    SMS = "tin nhắn viễn thông"
+
+
+AIR_SECONDS = "Thời lượng phát (giây)"
+"""The name under which a channel that is heard tells a delivery's air time; reports add it up into minutes."""
+
+
 class _Value(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -178,10 +198,14 @@ class Found(_Value):
 
 
 class Figure(_Value):
-    """One measured number; ``label`` says how far to trust it, ``formula`` how it came about."""
+    """One measured number; ``label`` says how far to trust it, ``formula`` how it came about.
+
+    ``level`` marks a state of the whole account (followers): the newest counts, levels are never added up.
+    """
 
     name: str
     value: int
+    level: bool = False
     label: Literal["measured", "estimated", "declared"] = "measured"
     formula: str
 
@@ -223,7 +247,11 @@ class ChannelSettings(BaseModel):
 
 
 class Channel:
-    """One platform. Built for one outlet with its settings; every network verb is async and tried once."""
+    """One platform. Built for one outlet with its settings; every network verb is async and tried once.
+
+    ``grassroots_kind`` and ``unit`` are how reports class and count its deliveries; ``audience_figures`` names those
+    of its figures that tell the size of the outlet itself (followers), which must never be added up over deliveries.
+    """
 
     kind: ClassVar[str]
     name: ClassVar[str]
@@ -233,6 +261,9 @@ class Channel:
     Settings: ClassVar[type[ChannelSettings]] = ChannelSettings
     settle_seconds: ClassVar[int] = 60
     spacing_seconds: ClassVar[int] = 1
+    grassroots_kind: ClassVar[str] = Grassroots.SOCIAL
+    unit: ClassVar[str] = "lượt đăng"
+    audience_figures: ClassVar[frozenset[str]] = frozenset()
 
     def __init__(self, settings: Any, tools: Tools) -> None:
         self.settings = settings
