@@ -62,6 +62,11 @@ class Fault(BaseModel):
     seconds: float = 0
 
 
+def bad_gateway() -> Response:
+    """What a proxy in front of a platform says when it lost the platform."""
+    return Response("<html><h1>502 Bad Gateway</h1></html>", 502, media_type="text/html")
+
+
 class TwinState:
     """Durable rows of the twins: ``put``/``get``/``all`` JSON documents by (kind of row, id), safe over threads."""
 
@@ -143,7 +148,7 @@ class Twin:
 
     def upset(self) -> Response:
         """The answer of a platform that did what was asked and yet says that it failed (fault ``error_after``)."""
-        return Response("<html><h1>502 Bad Gateway</h1></html>", 502, media_type="text/html")
+        return bad_gateway()
 
     def routes(self) -> list[BaseRoute]:
         """The platform's API, and pages that look like what a citizen sees."""

@@ -21,7 +21,7 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from channels.contract import Channel
 from channels.registry import kinds
-from channels.twin import Fault, Twin, TwinState
+from channels.twin import Fault, Twin, TwinState, bad_gateway
 
 
 class TwinClock:
@@ -38,7 +38,7 @@ class TwinClock:
 class Faults:
     """ASGI middleware that makes a twin misbehave as ordered; the side effect happens or not as the fault says."""
 
-    def __init__(self, app: ASGIApp, orders: list[Fault], upset: Callable[[], Response]) -> None:
+    def __init__(self, app: ASGIApp, orders: list[Fault], upset: Callable[[], Response] = bad_gateway) -> None:
         self.app = app
         self.orders = orders
         self.upset = upset
@@ -59,12 +59,13 @@ class Faults:
         return None
 
     async def _meet(self, fault: Fault, scope: Scope, receive: Receive, send: Send) -> None:
+        heard = await _heard(receive)
         await asyncio.sleep(fault.seconds)
         if fault.kind == "slow":
-            await self.app(scope, receive, send)
+            await self.app(scope, heard, send)
             return
         if fault.kind in ("drop_after", "error_after", "garbage"):
-            await self.app(scope, receive, _nowhere)
+            await self.app(scope, heard, _nowhere)
         if fault.kind in ("drop_before", "drop_after"):
             await _drop(scope, receive)
         elif fault.kind == "error_after":
@@ -75,6 +76,18 @@ class Faults:
 
 _DROP = "lantoa.drop"
 _WIRE_FAULTS = ("slow", "drop_before", "drop_after", "error_after", "garbage")
+
+
+async def _heard(receive: Receive) -> Receive:
+    """The whole request, kept: a client that hangs up while the twin dawdles was heard all the same."""
+    kept: list[Message] = []
+    while not kept or kept[-1].get("more_body"):
+        kept.append(await receive())
+
+    async def again() -> Message:
+        return kept.pop(0) if kept else await receive()
+
+    return again
 
 
 async def _nowhere(message: Message) -> None:

@@ -238,8 +238,8 @@ class Zalo(Channel):
             return Measure(reason=Reason.NOT_FOUND, detail="Không còn thấy bài này trong danh sách bài của Zalo.")
         return Measure(
             figures=(
-                Figure(name="views", value=medium.total_view, formula="total_view của bài, do Zalo đếm"),
-                Figure(name="shares", value=medium.total_share, formula="total_share của bài, do Zalo đếm"),
+                Figure(name="Lượt xem", value=medium.total_view, formula="total_view của bài, do Zalo đếm"),
+                Figure(name="Lượt chia sẻ", value=medium.total_share, formula="total_share của bài, do Zalo đếm"),
             )
         )
 

@@ -1,0 +1,359 @@
+"""What every channel must keep, ours and other people's; it goes through the public verbs against the channel's twin.
+
+Subclass it in a test module, name the channel and the path of its visible call, give the tests a ``scene`` (from
+``channels.rehearsing.stage``) and run the async methods, with pytest and anyio for example. A method returns when
+the promise is kept and raises AssertionError, saying what was broken, when it is not.
+"""
+
+import asyncio
+import logging
+import unicodedata
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from typing import ClassVar
+
+from pydantic import ValidationError
+
+from channels.contract import (
+    EMPTY,
+    Capability,
+    Certainty,
+    Channel,
+    Deferred,
+    Found,
+    Handle,
+    Message,
+    Outcome,
+    Pending,
+    Published,
+    Reason,
+    Refused,
+    Unknown,
+)
+from channels.rehearsing import Scene
+from channels.twin import FaultKind, Trace
+from content.document import Document, Source, read
+
+_VERBS = {
+    Capability.STAGE: "stage",
+    Capability.FIND: "find",
+    Capability.MEASURE: "measure",
+    Capability.WITHDRAW: "withdraw",
+    Capability.RENEW: "renew",
+}
+_BODY = "Bộ phận Một cửa **làm việc cả sáng thứ Bảy**.\n\n- Nộp hồ sơ trực tuyến\n- Nhận kết quả tại nhà"
+
+
+def promise(kept: object, broken: str) -> None:
+    """Raise AssertionError with what was broken, unless the promise was kept."""
+    if not kept:
+        raise AssertionError(broken)
+
+
+def document(number: int) -> Document:
+    """A short text with a link of its own, written in NFD as some keyboards do."""
+    _, blocks = read(_BODY)
+    return Document(
+        title=unicodedata.normalize("NFD", f"Thông báo số {number} của phường"),
+        summary=unicodedata.normalize("NFD", "Lịch làm việc mới của Bộ phận Một cửa."),
+        blocks=blocks,
+        link=f"https://lantoa.example/{number}abc",
+        source=Source("Ủy ban nhân dân phường"),
+        hashtags=("#HảiPhòng",),
+    )
+
+
+class Conformance:
+    """The suite. ``visible_path`` is part of the path of the one visible call, ``stage_path`` of a hidden one."""
+
+    channel: ClassVar[type[Channel]]
+    visible_path: ClassVar[str]
+    stage_path: ClassVar[str] = ""
+
+    def message(self, channel: Channel, scene: Scene, number: int = 1) -> Message:
+        """What is sent: the document, with a picture where the channel takes one."""
+        picture = scene.picture() if Capability.PHOTO in channel.capabilities else None
+        return channel.render(document(number), f"khoa-{number}", picture)
+
+    async def test_rendering_is_pure_and_composed(self, scene: Scene) -> None:
+        """The same words twice, in NFC, with the marker in the text."""
+        async with self._open(scene) as channel:
+            message = self.message(channel, scene)
+            promise(message == self.message(channel, scene), "render gave two different messages")
+            text = message.model_dump_json()
+            promise(unicodedata.is_normalized("NFC", text), "the message is not NFC")
+            part = message.parts[0]
+            promise(part.marker and part.marker in part.body, "the marker is not in the text")
+            promise(not _errors(channel, message), f"a plain message has errors: {_errors(channel, message)}")
+
+    async def test_limits_hold_to_the_character(self, scene: Scene) -> None:
+        """At the limit nothing is wrong with the field, one character over it is."""
+        async with self._open(scene) as channel:
+            message = self.message(channel, scene)
+            for field, limit in self.edges(channel):
+                promise(field not in _errors(channel, _filled(message, field, limit)), f"{field}: {limit} was refused")
+                promise(field in _errors(channel, _filled(message, field, limit + 1)), f"{field}: {limit + 1} was let by")
+
+    def edges(self, channel: Channel) -> Iterator[tuple[str, int]]:
+        """Fields of a part and their limits in characters."""
+        limits = channel.limits
+        for field, limit in (("title", limits.title), ("summary", limits.summary), ("body", limits.text)):
+            if limit is not None:
+                yield field, limit
+
+    async def test_claims_are_true(self, scene: Scene) -> None:
+        """A capability is claimed exactly where the verb is real."""
+        for capability, verb in _VERBS.items():
+            real = getattr(self.channel, verb) is not getattr(Channel, verb)
+            claimed = capability in self.channel.capabilities
+            promise(real == claimed, f"{capability}: claimed {claimed}, real {real}")
+
+    async def test_a_post_goes_out_once_and_is_found(self, scene: Scene) -> None:
+        """Published means visible, once, with the id that a look-up finds."""
+        async with self._open(scene) as channel:
+            message = self.message(channel, scene)
+            outcome = await self._sent(channel, scene, message)
+            promise(isinstance(outcome, Published), f"not published: {outcome}")
+            await self._one_copy(scene, message)
+            await self._found_out(channel, scene, message, EMPTY)
+
+    async def test_figures_are_labelled(self, scene: Scene) -> None:
+        """A day later there are figures, each with its formula."""
+        if Capability.MEASURE not in self.channel.capabilities:
+            return
+        async with self._open(scene) as channel:
+            outcome = await self._sent(channel, scene, self.message(channel, scene))
+            promise(isinstance(outcome, Published), f"not published: {outcome}")
+            scene.forward(86_400)
+            measure = await (await self._renewed(channel, scene)).measure(outcome.remote_id)  # type: ignore[union-attr]
+            promise(measure.figures and measure.reason is None, f"nothing measured: {measure}")
+            promise(all(figure.formula and figure.value >= 0 for figure in measure.figures), "a figure without formula")
+
+    async def test_a_withdrawn_post_is_gone(self, scene: Scene) -> None:
+        """Withdrawn means that citizens no longer see it."""
+        if Capability.WITHDRAW not in self.channel.capabilities:
+            return
+        async with self._open(scene) as channel:
+            message = self.message(channel, scene)
+            sent = await self._sent(channel, scene, message)
+            gone = await channel.withdraw(sent.remote_id)  # type: ignore[union-attr]
+            promise(isinstance(gone, Published), f"not withdrawn: {gone}")
+            promise(not await self._copies(scene, message), "withdrawn, and still visible")
+
+    async def test_nothing_left_is_deferred(self, scene: Scene) -> None:
+        """Nobody listens: both steps say that surely nothing went out."""
+        async with self._open(scene) as channel:
+            message = self.message(channel, scene)
+            handle = await self._staged(channel, scene, message)
+            promise(isinstance(handle, Handle), f"not staged: {handle}")
+            with scene.elsewhere() as nowhere:
+                async with self._open(nowhere) as deaf:
+                    outcome = await deaf.publish(message, 0, handle, ())  # type: ignore[arg-type]
+                    promise(_deferred(outcome, Reason.UNREACHABLE), f"publish: {outcome}")
+                    promise(await deaf.health() == Reason.UNREACHABLE, "health does not say unreachable")
+                    staged = await deaf.stage(message, 0)
+                    promise(staged == EMPTY or isinstance(staged, Handle) or _deferred(staged, Reason.UNREACHABLE), f"stage: {staged}")
+
+    async def test_documented_refusals(self, scene: Scene) -> None:
+        """Too fast: deferred with a time. Refused and dead token: a person must act. Nothing is out."""
+        async with self._open(scene) as channel:
+            message = self.message(channel, scene)
+            limited = await self._under("rate_limit", channel, scene, message)
+            promise(_deferred(limited, Reason.RATE_LIMITED), f"rate_limit: {limited}")
+            promise(limited.retry_at and limited.retry_at > scene.clock(), "no time for another try")  # type: ignore[union-attr]
+            refused = await self._under("refuse", channel, scene, message)
+            promise(isinstance(refused, Refused), f"refuse: {refused}")
+            expired = await self._under("expire_token", channel, scene, message)
+            promise(isinstance(expired, Refused) and expired.reason is Reason.UNAUTHORIZED, f"expire_token: {expired}")
+            promise(not await self._copies(scene, message), "refused, and yet visible")
+
+    async def test_a_lost_request_is_unknown_and_found_absent(self, scene: Scene) -> None:
+        """The line broke before the platform acted: Unknown, and the look-up never says «out»."""
+        async with self._open(scene) as channel:
+            await self._sent(channel, scene, self.message(channel, scene, 7))
+            message = self.message(channel, scene)
+            handle, outcome = await self._lost("drop_before", channel, scene, message)
+            promise(isinstance(outcome, Unknown), f"drop_before: {outcome}")
+            promise(not await self._copies(scene, message), "the twin acted before the line broke")
+            if Capability.FIND in channel.capabilities:
+                found = await self._settled(channel, scene, message, handle)
+                promise(found.verdict == "absent", f"look-up says {found}")
+
+    async def test_lost_answers_are_unknown_and_found_out(self, scene: Scene) -> None:
+        """The platform acted, its answer was lost or unreadable: Unknown, one copy, and the look-up finds it."""
+        faults: tuple[FaultKind, ...] = ("drop_after", "error_after", "garbage")
+        for number, fault in enumerate(faults, 10):
+            async with self._open(scene) as channel:
+                message = self.message(channel, scene, number)
+                handle, outcome = await self._lost(fault, channel, scene, message)
+                promise(isinstance(outcome, Unknown), f"{fault}: {outcome}")
+                await self._found_out(channel, scene, message, handle)
+
+    async def test_a_late_answer_is_unknown_and_found_out(self, scene: Scene) -> None:
+        """The platform took longer than we waited: the same."""
+        async with self._open(scene) as channel:
+            message = self.message(channel, scene)
+            handle = await self._staged(channel, scene, message)
+            async with self._open(scene, timeout=0.4) as hasty:
+                await scene.order(channel.kind, "slow", self.visible_path, seconds=1.2)
+                outcome = await hasty.publish(message, 0, handle, ())  # type: ignore[arg-type]
+            promise(isinstance(outcome, Unknown), f"slow: {outcome}")
+            await self._until_visible(scene, message)
+            await self._found_out(channel, scene, message, handle)  # type: ignore[arg-type]
+
+    async def test_staging_may_fail_and_be_done_again(self, scene: Scene) -> None:
+        """What goes wrong where nobody can see is never «unknown»; done again, there is one visible copy."""
+        if Capability.STAGE not in self.channel.capabilities:
+            return
+        faults: tuple[FaultKind, ...] = ("drop_before", "drop_after", "error_after", "garbage", "rate_limit")
+        async with self._open(scene) as channel:
+            message = self.message(channel, scene)
+            for fault in faults:
+                await scene.order(channel.kind, fault, self.stage_path)
+                staged = await channel.stage(message, 0)
+                promise(isinstance(staged, Deferred | Pending), f"{fault} while staging: {staged}")
+            promise(not await self._copies(scene, message), "staged, and already visible")
+            promise(isinstance(await self._sent(channel, scene, message), Published), "staging does not recover")
+            await self._one_copy(scene, message)
+
+    async def test_repeating_is_harmless_where_promised(self, scene: Scene) -> None:
+        """Class A and B: the same visible step twice leaves one copy."""
+        if self.channel.certainty not in (Certainty.KEYED, Certainty.STAGED):
+            return
+        async with self._open(scene) as channel:
+            message = self.message(channel, scene)
+            handle = await self._staged(channel, scene, message)
+            for _ in range(2):
+                await channel.publish(message, 0, handle, ())  # type: ignore[arg-type]
+            await self._one_copy(scene, message)
+
+    async def test_secrets_stay_secret(self, scene: Scene) -> None:
+        """No secret in settings' words, outcomes, logs or complaints about settings."""
+        given = self.channel.rehearsal().settings(scene.place)
+        secrets = [str(given[name]) for name in self.channel.Settings.secret_fields if given.get(name)]
+        with _listening() as lines:
+            async with self._open(scene) as channel:
+                lines += [repr(channel.settings), str(channel.settings), repr(channel)]
+                lines += [repr(outcome) async for outcome in self._outcomes(channel, scene)]
+            lines.append(_complaint(self.channel, given))
+        text = "\n".join(lines)
+        promise(secrets or not self.channel.Settings.secret_fields, "no secret to look for")
+        promise(not [secret for secret in secrets if secret in text], "a secret was said")
+
+    async def _outcomes(self, channel: Channel, scene: Scene) -> AsyncIterator[object]:
+        faults: tuple[FaultKind, ...] = ("refuse", "expire_token", "drop_after", "error_after", "garbage")
+        for number, fault in enumerate(faults, 30):
+            yield await self._under(fault, channel, scene, self.message(channel, scene, number))
+        yield await channel.health()
+        with scene.elsewhere() as nowhere:
+            async with self._open(nowhere) as deaf:
+                yield await deaf.stage(self.message(deaf, scene), 0)
+                yield await deaf.health()
+
+    @asynccontextmanager
+    async def _open(self, scene: Scene, timeout: float = 5) -> AsyncIterator[Channel]:
+        wire = scene.wire(timeout)
+        try:
+            yield scene.channel(self.channel.kind, wire)
+        finally:
+            await wire.close()
+
+    async def _renewed(self, channel: Channel, scene: Scene) -> Channel:
+        changed = await channel.renew()
+        promise(not isinstance(changed, Reason), f"not renewed: {changed}")
+        settings = {**channel.rehearsal().settings(scene.place), **(changed or {})}  # type: ignore[dict-item]
+        return self.channel(self.channel.Settings.model_validate(settings), channel.tools)
+
+    async def _staged(self, channel: Channel, scene: Scene, message: Message) -> Handle | Outcome:
+        staged = await channel.stage(message, 0)
+        for _ in range(10):
+            if not isinstance(staged, Pending):
+                break
+            scene.forward(max(1.0, (staged.retry_at - scene.clock()).total_seconds()) if staged.retry_at else 1.0)
+            staged = await channel.stage(message, 0, staged.handle)
+        return staged
+
+    async def _sent(self, channel: Channel, scene: Scene, message: Message) -> Outcome:
+        handle = await self._staged(channel, scene, message)
+        promise(isinstance(handle, Handle), f"not staged: {handle}")
+        outcome = await channel.publish(message, 0, handle, ())  # type: ignore[arg-type]
+        if not isinstance(outcome, Pending):
+            return outcome
+        found = await self._settled(channel, scene, message, outcome.handle)
+        promise(found.verdict == "out" and found.remote_id, f"pending, then {found}")
+        return Published(remote_id=str(found.remote_id), url=found.url)
+
+    async def _under(self, fault: FaultKind, channel: Channel, scene: Scene, message: Message) -> Outcome:
+        return (await self._lost(fault, channel, scene, message))[1]
+
+    async def _lost(self, fault: FaultKind, channel: Channel, scene: Scene, message: Message) -> tuple[Handle, Outcome]:
+        handle = await self._staged(channel, scene, message)
+        promise(isinstance(handle, Handle), f"not staged: {handle}")
+        await scene.order(channel.kind, fault, self.visible_path)
+        return handle, await channel.publish(message, 0, handle, ())  # type: ignore[arg-type, return-value]
+
+    async def _settled(self, channel: Channel, scene: Scene, message: Message, handle: Handle) -> Found:
+        since = scene.clock()
+        scene.forward(channel.settle_seconds)
+        return await channel.find(message, 0, handle, since)
+
+    async def _found_out(self, channel: Channel, scene: Scene, message: Message, handle: Handle) -> None:
+        copy = await self._one_copy(scene, message)
+        if Capability.FIND in channel.capabilities:
+            found = await self._settled(channel, scene, message, handle)
+            promise(found.verdict == "out", f"look-up says {found}")
+            promise(found.remote_id == copy.remote_id, f"look-up found {found.remote_id}, the platform holds {copy.remote_id}")
+
+    async def _until_visible(self, scene: Scene, message: Message) -> None:
+        for _ in range(100):
+            if await self._copies(scene, message):
+                return
+            await asyncio.sleep(0.1)
+
+    async def _one_copy(self, scene: Scene, message: Message) -> Trace:
+        copies = await self._copies(scene, message)
+        promise(len(copies) == 1, f"{len(copies)} visible copies")
+        return copies[0]
+
+    async def _copies(self, scene: Scene, message: Message) -> list[Trace]:
+        return [trace for trace in await scene.traces(self.channel.kind) if message.parts[0].marker in trace.text]
+
+
+def _errors(channel: Channel, message: Message) -> list[str]:
+    return [problem.field for problem in channel.validate(message) if problem.level == "error"]
+
+
+def _filled(message: Message, field: str, count: int) -> Message:
+    part = message.parts[0].model_copy(update={field: "ở" * count})
+    return message.model_copy(update={"parts": (part,)})
+
+
+def _deferred(outcome: object, reason: Reason) -> bool:
+    return isinstance(outcome, Deferred) and outcome.reason is reason
+
+
+def _complaint(channel: type[Channel], given: dict[str, object]) -> str:
+    try:
+        channel.Settings.model_validate({**given, "khong_co_muc_nay": 1})
+    except ValidationError as error:
+        return str(error)
+    raise AssertionError("unknown settings are taken")
+
+
+@contextmanager
+def _listening() -> Iterator[list[str]]:
+    lines: list[str] = []
+
+    class Ear(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            lines.append(record.getMessage())
+
+    ear, root = Ear(level=logging.DEBUG), logging.getLogger()
+    before = root.level
+    root.addHandler(ear)
+    root.setLevel(logging.DEBUG)
+    try:
+        yield lines
+    finally:
+        root.removeHandler(ear)
+        root.setLevel(before)

@@ -1,0 +1,234 @@
+"""Facebook Page: one post with its photo, found again by the delivery's own short link (class C).
+
+The photo is uploaded unpublished beforehand; the post itself is one call. Graph has no key that would make the call
+repeatable, so a lost answer is settled by reading the page's own list of posts.
+"""
+
+import asyncio
+import re
+from datetime import datetime, timedelta
+from typing import ClassVar
+
+from pydantic import Field, SecretStr
+
+from channels.contract import (
+    EMPTY,
+    Capability,
+    Certainty,
+    Channel,
+    ChannelSettings,
+    Deferred,
+    Figure,
+    Found,
+    Handle,
+    Limits,
+    Measure,
+    Message,
+    Outcome,
+    Picture,
+    Problem,
+    Published,
+    Reason,
+    Unknown,
+)
+from channels.facebook.api import (
+    Api,
+    Counted,
+    Done,
+    Insights,
+    Page,
+    PhotoMade,
+    Post,
+    PostMade,
+    Posts,
+    Reactions,
+    busiest,
+)
+from channels.facebook.render import LIMITS, post, problems
+from channels.seen import invisible
+from channels.twin import Rehearsal
+from channels.wire import Answer, as_json
+from content.document import Document
+from content.text import nfc
+
+_SKEW = timedelta(minutes=5)
+_PAGES = 5
+_TIRED = 80.0
+_METRICS = {
+    "post_media_view": ("Lượt xem", "post_media_view, do Facebook đếm (chậm khoảng 24 giờ)"),
+    "post_total_media_view_unique": ("Lượt tiếp cận", "post_total_media_view_unique, do Facebook đếm (chậm khoảng 24 giờ)"),
+    "post_clicks": ("Lượt bấm", "post_clicks, do Facebook đếm (chậm khoảng 24 giờ)"),
+}
+_COUNTS = "shares,reactions.summary(total_count).limit(0),comments.summary(total_count).limit(0)"
+
+
+class FacebookSettings(ChannelSettings):
+    """How one page is reached, with a page or system-user token that does not expire."""
+
+    secret_fields: ClassVar[tuple[str, ...]] = ("page_token", "app_secret")
+
+    page_id: str = Field(pattern=r"^\d{3,30}$", title="Mã trang (Page ID)")
+    page_token: SecretStr = Field(title="Mã truy cập của trang")
+    app_secret: SecretStr | None = Field(default=None, title="Mã bí mật của ứng dụng (để ký appsecret_proof)")
+    version: str = Field(default="v26.0", pattern=r"^v\d+\.\d+$", title="Phiên bản Graph API")
+    host: str = Field(default="https://graph.facebook.com", title="Máy chủ API")
+
+
+class Facebook(Channel):
+    """The posts of one page."""
+
+    kind = "facebook"
+    name = "Facebook"
+    certainty = Certainty.LOOKUP
+    limits: ClassVar[Limits] = LIMITS
+    Settings = FacebookSettings
+    settle_seconds = 20
+    capabilities = frozenset(
+        {
+            Capability.TEXT,
+            Capability.PHOTO,
+            Capability.STAGE,
+            Capability.FIND,
+            Capability.MEASURE,
+            Capability.WITHDRAW,
+        }
+    )
+    settings: FacebookSettings
+
+    @classmethod
+    def rehearsal(cls) -> Rehearsal:
+        """Posts go to the twin, whose list of posts lags as Graph's does."""
+        from channels.facebook.rehearsal import FacebookRehearsal
+
+        return FacebookRehearsal(cls.kind)
+
+    def render(self, document: Document, key: str, picture: Picture | None = None) -> Message:
+        """One post in plain text with the short link in its words."""
+        return post(document, key, picture)
+
+    def validate(self, message: Message) -> list[Problem]:
+        """Length, picture and empty text, by Facebook's limits."""
+        return problems(message)
+
+    async def stage(self, message: Message, part: int, handle: Handle = EMPTY) -> Handle | Outcome:
+        """Upload the photo unpublished; the handle carries its id."""
+        picture = message.parts[part].picture
+        if picture is None or handle.data.get("photo"):
+            return handle
+        file = (f"{picture.sha256[:16]}.{picture.mime.partition('/')[2]}", self.tools.shelf.read(picture.sha256), picture.mime)
+        fields = {"published": "false", "alt_text_custom": picture.alt}
+        seen = await self._api().post(f"/{self.settings.page_id}/photos", fields, files={"source": file})
+        if not isinstance(seen, Answer):
+            return invisible(seen)
+        made = seen.read(PhotoMade)
+        if made is None:
+            return Deferred(reason=Reason.BUSY, detail="Facebook nhận ảnh nhưng không trả mã ảnh.")
+        return Handle(data={"photo": made.id})
+
+    async def publish(self, message: Message, part: int, handle: Handle, earlier: tuple[str, ...]) -> Outcome:
+        """The post: with its photo, else with its link, whose card Facebook draws."""
+        seen = await self._api().post(f"/{self.settings.page_id}/feed", self._fields(message, part, handle), visible=True)
+        if not isinstance(seen, Answer):
+            return seen
+        made = seen.read(PostMade)
+        if made is None:
+            return Unknown(detail="Facebook trả lời nhưng không có mã bài.")
+        return Published(remote_id=made.id, url=made.permalink_url)
+
+    def _fields(self, message: Message, part: int, handle: Handle) -> dict[str, str]:
+        said = message.parts[part]
+        fields = {"message": said.body, "fields": "id,permalink_url"}
+        if handle.data.get("photo"):
+            fields["attached_media[0]"] = as_json({"media_fbid": str(handle.data["photo"])})
+        elif said.link:
+            fields["link"] = said.link
+        return fields
+
+    async def find(self, message: Message, part: int, handle: Handle, since: datetime) -> Found:
+        """Look for the short link among the page's posts since (less five minutes); an empty list proves nothing."""
+        marker = message.parts[part].marker
+        if not marker:
+            return Found(verdict="unclear", detail="Bài không có liên kết rút gọn để tra cứu.")
+        after = ""
+        works = False
+        for _ in range(_PAGES):
+            posts = await self._posts(after)
+            if posts is None:
+                return Found(verdict="unclear", detail="Facebook không trả danh sách bài đáng tin cậy.")
+            works = works or bool(posts.data)
+            for listed in posts.data:
+                if _carries(listed, marker) and listed.created_time >= since - _SKEW:
+                    return Found(verdict="out", remote_id=listed.id, url=listed.permalink_url)
+            after = posts.paging.cursors.after if posts.paging.next else ""
+            if not after or any(listed.created_time < since - _SKEW for listed in posts.data):
+                return Found(verdict="absent") if works else Found(verdict="unclear", detail="Danh sách bài của trang trống.")
+        return Found(verdict="unclear", detail="Trang có quá nhiều bài từ lúc gửi, chưa đọc hết.")
+
+    async def _posts(self, after: str) -> Posts | None:
+        params: dict[str, str | int] = {"fields": "id,message,permalink_url,created_time", "limit": 50}
+        seen = await self._api().get(f"/{self.settings.page_id}/posts", **params, **({"after": after} if after else {}))
+        return seen.read(Posts) if isinstance(seen, Answer) else None
+
+    async def measure(self, remote_id: str) -> Measure:
+        """Reactions, comments, shares, and every insights metric by itself, so that a removed one loses nothing else."""
+        counts = await self._counts(remote_id)
+        if isinstance(counts, Measure):
+            return counts
+        metrics = await asyncio.gather(*(self._metric(remote_id, metric) for metric in _METRICS))
+        return Measure(figures=(*counts, *(figure for figure in metrics if figure)))
+
+    async def _counts(self, remote_id: str) -> tuple[Figure, ...] | Measure:
+        seen = await self._api().get(f"/{remote_id}", fields=_COUNTS)
+        if not isinstance(seen, Answer):
+            return Measure(reason=Reason.UNREACHABLE if isinstance(seen, Unknown) else seen.reason, detail=seen.detail)
+        counted = seen.read(Reactions)
+        if counted is None:
+            return Measure(reason=Reason.UNREACHABLE, detail="Facebook không trả số liệu lúc này.")
+        found = [Figure(name="Lượt chia sẻ", value=counted.shares.count, formula="shares của bài, do Facebook đếm")]
+        if counted.reactions:
+            found.append(_total("Lượt bày tỏ cảm xúc", "reactions", counted.reactions))
+        if counted.comments:
+            found.append(_total("Lượt bình luận", "comments", counted.comments))
+        return tuple(found)
+
+    async def _metric(self, remote_id: str, metric: str) -> Figure | None:
+        seen = await self._api().get(f"/{remote_id}/insights", metric=metric, period="lifetime")
+        insights = seen.read(Insights) if isinstance(seen, Answer) else None
+        if insights is None or not insights.data or insights.data[0].name != metric:
+            return None
+        name, formula = _METRICS[metric]
+        return Figure(name=name, value=insights.data[0].values[-1].total, formula=formula)
+
+    async def withdraw(self, remote_id: str) -> Outcome:
+        """Delete the post."""
+        seen = await self._api().delete(f"/{remote_id}")
+        if not isinstance(seen, Answer):
+            return seen
+        done = seen.read(Done)
+        return Published(remote_id=remote_id) if done and done.success else Unknown(detail="Facebook không xác nhận đã gỡ bài.")
+
+    async def health(self) -> Reason | None:
+        """Whether the page answers with this token; RATE_LIMITED from 80 % of any usage limit on."""
+        seen = await self._api().get(f"/{self.settings.page_id}", fields="id,name,followers_count")
+        if isinstance(seen, Unknown):
+            return Reason.UNREACHABLE
+        if not isinstance(seen, Answer):
+            return seen.reason
+        page = seen.read(Page)
+        if page is None:
+            return Reason.UNREACHABLE
+        if page.id != self.settings.page_id:
+            return Reason.MISCONFIGURED
+        return Reason.RATE_LIMITED if busiest(dict(seen.headers)) >= _TIRED else None
+
+    def _api(self) -> Api:
+        return Api(self.tools, f"{self.settings.host.rstrip('/')}/{self.settings.version}", self.settings.page_token, self.settings.app_secret)
+
+
+def _total(name: str, field: str, counted: Counted) -> Figure:
+    return Figure(name=name, value=counted.summary.total_count, formula=f"{field} của bài, do Facebook đếm")
+
+
+def _carries(listed: Post, marker: str) -> bool:
+    """Whether the post's words contain the marker as a whole, not as the beginning of a longer link."""
+    return re.search(re.escape(nfc(marker)) + r"(?![\w/-])", nfc(listed.message)) is not None
