@@ -138,7 +138,7 @@ def _frame(pen: Pen, theme: Theme, shape: Shape) -> None:
 def _halo(pen: Pen, theme: Theme, x: float, y: float) -> None:
     """Ripples that spread from a code."""
     for step, radius in enumerate((446, 382, 322, 266, 214)):
-        share = (0.12, 0.2, 0.32, 0.46, 0.62)[step]
+        share = (0.1, 0.16, 0.22, 0.28, 0.34)[step]
         pen.ring(x, y, radius, 3 + step, mixed(theme.motif[0], theme.ground_end, share))
 
 

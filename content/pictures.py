@@ -24,7 +24,6 @@ Format = Literal["jpeg", "png"]
 
 _NOT_A_PICTURE = "Tệp này không phải ảnh. Hãy chọn ảnh JPEG, PNG hoặc WebP."
 _BROKEN = "Ảnh bị hỏng hoặc tải lên chưa đủ. Hãy mở ảnh trên máy, lưu lại rồi chọn lại."
-_PLAIN = {"exif", "icc_profile", "xmp", "comment", "dpi", "photoshop"}
 
 
 class PictureMistake(ValueError):
@@ -172,6 +171,8 @@ def _too_large() -> str:
 def _upright(image: Image.Image) -> Image.Image:
     """Turned as its EXIF orientation says, in RGB or RGBA, with nothing else kept."""
     turned = ImageOps.exif_transpose(image)
+    if turned.mode.startswith("I"):
+        turned = turned.convert("I").point(lambda value: value * (1 / 256)).convert("L")
     see_through = "A" in turned.getbands() or "transparency" in turned.info
     plain = turned.convert("RGBA" if see_through else "RGB")
     plain.info = {}
@@ -212,5 +213,5 @@ def encode(image: Image.Image, format: Format, quality: int = 90) -> bytes:
     if format == "png":
         image.save(out, "PNG", compress_level=6)
     else:
-        image.save(out, "JPEG", quality=quality, subsampling=0 if quality >= 86 else 2, optimize=True)
+        image.save(out, "JPEG", quality=quality, subsampling=0 if quality >= 86 else 2)
     return out.getvalue()
