@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from sqlmodel import Session, col, select
 
 from campaigns.audit import Actor, record
+from campaigns.histories import snapshot
 from campaigns.people import Action, Mistake, require
 from store.tables import Delivery, Media, Post, Rule, Template, Variant
 
@@ -53,7 +54,7 @@ def approve(session: Session, by: Actor, post: Post, seen: str, now: datetime) -
         raise Mistake("Giờ đăng đã qua. Hãy trả lại để biên tập viên chọn giờ khác.")
     post.state, post.approver_id, post.approved_at, post.digest, post.updated_at = "approved", by.user_id, now, found, now
     session.add(post)
-    record(session, post.ward_id, by, "post.approved", "post", post.id, now, digest=found)
+    record(session, post.ward_id, by, "post.approved", "post", post.id, now, digest=found, what=snapshot(session, post))
 
 
 def send_back(session: Session, by: Actor, post: Post, note: str, now: datetime) -> None:
@@ -65,7 +66,7 @@ def send_back(session: Session, by: Actor, post: Post, note: str, now: datetime)
         raise Mistake("Hãy ghi lý do trả lại để biên tập viên biết cần sửa gì.")
     post.state, post.note, post.updated_at = "returned", note.strip(), now
     session.add(post)
-    record(session, post.ward_id, by, "post.returned", "post", post.id, now, note=note.strip())
+    record(session, post.ward_id, by, "post.returned", "post", post.id, now, note=note.strip(), what=snapshot(session, post))
 
 
 def withdraw_approval(session: Session, by: Actor, post: Post, reason: str, now: datetime) -> int:

@@ -83,8 +83,12 @@ def save(session: Session, by: Actor, ward: Ward, draft: Draft, now: datetime, p
         )
     elif revision and post.revision != revision:
         raise Stale("Bài này vừa được người khác sửa. Hãy mở lại bài để xem bản mới; phần bạn đã nhập vẫn còn ở đây.")
+    elif draft_of(session, post, ward) == draft:
+        return post
     else:
         _back_to_draft(session, by, post, now)
+        # Whoever changed the words last answers for them as their author, and so cannot approve them.
+        post.author_id = _user(by)
         post.revision += 1
     _fill(post, draft, ward, now)
     session.add(post)

@@ -87,6 +87,16 @@ def after_quiet(at: datetime, zone: str, hours: Sequence[Sequence[str]]) -> date
     return at
 
 
+def next_slot(now: datetime, zone: str, hours: Sequence[Sequence[str]], day: date | None = None) -> datetime:
+    """A sensible moment to offer: 08h00 of a wished day, else the next half hour at least 30 minutes ahead; never quiet."""
+    wished = datetime.combine(day, time(8), ZoneInfo(zone)) if day else None
+    if wished is None or wished <= now:
+        ahead = local(now, zone) + timedelta(minutes=30)
+        wished = ahead.replace(minute=0, second=0, microsecond=0)
+        wished += timedelta(minutes=30 * -(-(ahead - wished).total_seconds() // 1800))
+    return after_quiet(wished.astimezone(UTC), zone, hours)
+
+
 def holiday(day: date) -> str | None:
     """The Vietnamese name of the public holiday on this day, or None."""
     return _holidays(day.year).get(day)
