@@ -73,7 +73,7 @@ def environment() -> Environment:
         "url": assets.url, "icon": assets.icon, "words": words, "menu": menu.MENU, "channel_name": channel_name,
         "channel_style": "/quan-tri/kenh.css",
     }  # fmt: skip
-    made.filters |= {"day": _day, "clock": _clock, "moment": _moment, "weekday": _weekday, "number": format_number}
+    made.filters |= {"day": _day, "clock": _clock, "moment": _moment, "weekday": _weekday, "isoday": _isoday, "number": format_number}
     return made
 
 
@@ -116,3 +116,8 @@ def _moment(context: Context, at: datetime) -> str:
 @pass_context
 def _weekday(context: Context, at: datetime | date) -> str:
     return words.WEEKDAYS[_local(context, at).weekday()]
+
+
+@pass_context
+def _isoday(context: Context, at: datetime | date) -> str:
+    return _local(context, at).strftime("%Y-%m-%d")

@@ -1,8 +1,12 @@
 """«Hôm nay»: what goes out today, what waits, what needs a person."""
 
+from itertools import groupby
+
 from fastapi import APIRouter, Request
 from fastapi.responses import Response
 
+from campaigns import views
+from campaigns.timetable import holiday, local, quiet
 from web.console.pages import page
 from web.session import Visitor
 
@@ -12,4 +16,11 @@ router = APIRouter()
 @router.get("")
 def today(request: Request, here: Visitor) -> Response:
     """The first page after signing in."""
-    return page(request, here, "today.html")
+    with here.store.read() as session:
+        shown = views.today(session, here.ward, here.now)
+    clock = local(here.now, here.ward.zone)
+    groups = [(key, list(rows)) for key, rows in groupby(shown.lines, lambda line: (line.delivery.due_at, line.delivery.post_id))]
+    return page(
+        request, here, "today.html", today=shown, groups=groups, clock=clock, holiday=holiday(clock.date()),
+        quiet=quiet(here.now, here.ward.zone, here.ward.quiet),
+    )  # fmt: skip
