@@ -1,0 +1,52 @@
+"""The loudspeakers in a rehearsal: real programmes in a folder of their own, read back from it."""
+
+from pathlib import Path
+from typing import Any, ClassVar
+
+from channels.loudspeaker.days import PLAYLIST, SCRIPT, SOUND, Card, listed, programmes
+from channels.twin import Place, Rehearsal, Trace, Twin
+from channels.wire import Wire
+from content.plans import load_plans
+
+
+class LoudspeakerRehearsal(Rehearsal):
+    """No twin: what lies in the folder and in the play-lists is the truth."""
+
+    twin: ClassVar[type[Twin] | None] = None
+
+    def settings(self, place: Place) -> dict[str, Any]:
+        """The outlet's settings: programmes below the place's folder, the ward's name as it is spoken."""
+        return {"folder": str(_folder(place)), "ward": _spoken(place.account)}
+
+    async def traces(self, place: Place, wire: Wire) -> list[Trace]:
+        """Every programme that a play-list holds, oldest first."""
+        folder = _folder(place)
+        found = [
+            _trace(place, folder, path, card)
+            for day in sorted(folder.glob("????-??-??"))
+            for path, card in programmes(day)
+            if card is not None and listed(folder, path.relative_to(folder).as_posix())
+        ]
+        return sorted(found, key=lambda trace: trace.at)
+
+
+def _folder(place: Place) -> Path:
+    return place.folder / "truyen-thanh"
+
+
+def _spoken(account: str) -> str:
+    names = {plan.ward.slug: plan.ward.name for plan in load_plans()}
+    name = names.get(account, account)
+    return name[:1].lower() + name[1:]
+
+
+def _trace(place: Place, folder: Path, path: Path, card: Card) -> Trace:
+    files = (path / SOUND, path / SCRIPT, path.parent / PLAYLIST)
+    return Trace(
+        account=place.account,
+        remote_id=path.relative_to(folder).as_posix(),
+        at=card.written,
+        title=card.title,
+        text=(path / SCRIPT).read_text("utf-8"),
+        files=tuple(file for file in files if file.exists()),
+    )

@@ -1,0 +1,107 @@
+"""Making a bulletin's sound beforehand: kept aside under the script's digest until the programme is written."""
+
+import hashlib
+import os
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from datetime import datetime, timedelta
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from channels.loudspeaker.days import ASIDE, ending
+from content.audio import programme
+from content.speech import Region
+from content.voice import speak
+
+STUDIO = ThreadPoolExecutor(max_workers=2, thread_name_prefix="studio")
+_FORGOTTEN = timedelta(days=3)
+
+
+class Take(BaseModel):
+    """A finished sound that waits to be moved into its programme: file name, length, loudness, digest."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    file: str
+    seconds: int
+    loudness: float
+    sha256: str
+
+
+def take_of(data: object) -> Take | None:
+    """The take that a handle speaks of, or None."""
+    try:
+        return Take.model_validate(data)
+    except ValidationError:
+        return None
+
+
+def record(
+    folder: Path, key: str, script: str, title: str, station: str, region: Region, now: datetime
+) -> Take:
+    """Speak and level a script, or find it already made; raises VoiceMistake, AudioMistake, OSError."""
+    aside = folder / ASIDE
+    aside.mkdir(parents=True, exist_ok=True)
+    _sweep(aside, now)
+    name = f"{ending(key)}-{hashlib.sha256(f'{region}|{title}|{script}'.encode()).hexdigest()[:16]}"
+    return _made_before(aside, name) or _make(aside, name, script, title, station, region, now)
+
+
+def whole(folder: Path, take: Take) -> Path | None:
+    """Where a take lies, or None where it is gone or not what it was."""
+    path = folder / ASIDE / Path(take.file).name
+    try:
+        return path if hashlib.sha256(path.read_bytes()).hexdigest() == take.sha256 else None
+    except FileNotFoundError:
+        return None
+
+
+def forget(folder: Path, take: Take) -> None:
+    """Remove a take that has been moved into its programme."""
+    path = folder / ASIDE / Path(take.file).name
+    with suppress(OSError):
+        path.with_suffix(".json").unlink(missing_ok=True)
+        path.unlink(missing_ok=True)
+
+
+def _made_before(aside: Path, name: str) -> Take | None:
+    try:
+        take = Take.model_validate_json((aside / f"{name}.json").read_bytes())
+    except (FileNotFoundError, ValidationError):
+        return None
+    return take if whole(aside.parent, take) else None
+
+
+def _make(
+    aside: Path, name: str, script: str, title: str, station: str, region: Region, now: datetime
+) -> Take:
+    made = programme(speak(script, region), title, station, synthetic=True)
+    take = Take(
+        file=f"{name}.mp3",
+        seconds=round(made.seconds),
+        loudness=made.integrated,
+        sha256=hashlib.sha256(made.mp3).hexdigest(),
+    )
+    _put(aside / take.file, made.mp3, now)
+    _put(aside / f"{name}.json", take.model_dump_json().encode(), now)
+    return take
+
+
+def _put(path: Path, content: bytes, now: datetime) -> None:
+    fresh = path.with_name(f"{path.name}.moi")
+    try:
+        fresh.write_bytes(content)
+        os.utime(fresh, (now.timestamp(), now.timestamp()))
+        fresh.replace(path)
+    except OSError:
+        fresh.unlink(missing_ok=True)
+        raise
+
+
+def _sweep(aside: Path, now: datetime) -> None:
+    oldest = (now - _FORGOTTEN).timestamp()
+    for path in [*aside.glob("*.mp3"), *aside.glob("*.json")]:
+        with suppress(OSError):
+            if path.stat().st_mtime < oldest:
+                path.unlink()

@@ -1,0 +1,70 @@
+"""What a script is like and what is wrong with it, in Vietnamese."""
+
+from typing import Any
+
+from channels.contract import Message, Problem
+from content.speech import Reading, length_in_words, seconds
+from content.text import words
+from content.voice import MAX_LETTERS
+
+CHIME_SECONDS = 6
+_SHORT = 15
+_SHOWN = 10
+
+
+def facts(whole: Reading, body: Reading) -> dict[str, Any]:
+    """Estimated length with the chimes, doubts, and the syllables of title and body."""
+    length = round(seconds(whole.text)) + CHIME_SECONDS
+    return {
+        "seconds": length,
+        "length": length_in_words(length),
+        "doubts": list(whole.doubts),
+        "syllables": words(body.text),
+    }
+
+
+def problems(message: Message, max_minutes: int) -> list[Problem]:
+    """The problems of a message by the slot's length and the ear; pure."""
+    said = message.parts[0].body
+    count = _count(message)
+    if not said.strip() or count == 0:
+        return [
+            Problem(level="error", text="Bản tin chưa có lời đọc; hãy viết nội dung cho loa truyền thanh.")
+        ]
+    return [*_length(said, max_minutes), *_brevity(count), *_doubts(message)]
+
+
+def _count(message: Message) -> int:
+    count = message.extra.get("syllables")
+    return count if isinstance(count, int) else words(message.parts[0].body)
+
+
+def _length(said: str, max_minutes: int) -> list[Problem]:
+    length = round(seconds(said)) + CHIME_SECONDS
+    if length <= max_minutes * 60 and len(said) <= MAX_LETTERS:
+        return []
+    text = (
+        f"Bản tin dài {length_in_words(length)}, quá {max_minutes} phút cho một chương trình. "
+        "Hãy rút gọn hoặc chia thành nhiều bản tin."
+    )
+    return [Problem(level="error", text=text)]
+
+
+def _brevity(count: int) -> list[Problem]:
+    if count >= _SHORT:
+        return []
+    text = f"Bản tin chỉ có {count} tiếng, bà con chưa kịp nghe đã hết; hãy nói rõ hơn hoặc nhắc lại ý chính."
+    return [Problem(level="warning", text=text)]
+
+
+def _doubts(message: Message) -> list[Problem]:
+    doubts = [str(doubt) for doubt in message.extra.get("doubts", [])]
+    shown = [
+        f"Chưa chắc cách đọc «{doubt}»; hãy viết đầy đủ trong bài hoặc thêm vào từ điển đọc của kênh."
+        for doubt in doubts[:_SHOWN]
+    ]
+    if len(doubts) > _SHOWN:
+        shown.append(
+            f"Còn {len(doubts) - _SHOWN} chỗ khác chưa chắc cách đọc; hãy nghe thử trước khi gửi duyệt."
+        )
+    return [Problem(level="warning", text=text) for text in shown]
