@@ -37,6 +37,8 @@ from store.vault import SealBroken
 
 log = logging.getLogger("lantoa.deliver")
 
+OUR_BUG = "Lỗi chương trình khi dựng bài; đã ghi vào nhật ký máy. Hãy báo người quản trị."
+
 
 @dataclass(frozen=True)
 class Courier:
@@ -96,6 +98,10 @@ class Courier:
         except (FieldMistakes, TemplateMistake, Mistake, SealBroken, LookupError) as error:
             refused = Refused(reason=Reason.MISCONFIGURED, detail=str(error))
             await asyncio.to_thread(self._after_stage, id, fence, refused, None)
+            return
+        except Exception:
+            log.exception("freeze %s", id)
+            await asyncio.to_thread(self._after_stage, id, fence, Refused(reason=Reason.MISCONFIGURED, detail=OUR_BUG), None)
             return
         staged = await self._stage(speaker, message, part, handle)
         if not isinstance(staged, Handle):

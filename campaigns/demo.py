@@ -101,10 +101,9 @@ def _outlet(session: Session, by: Actor, ward: Ward, kind: str, place: Place, de
 def _standing_rules(session: Session, cast: Cast, start: datetime, days: int, now: datetime) -> None:
     first = local(start, cast.ward.zone).date()
     half = (len(cast.templates) + 1) // 2
-    for name, cron, mine in (
-        ("Bản tin buổi sáng", DAILY[0], cast.templates[:half]),
-        ("Bản tin buổi chiều", DAILY[1], cast.templates[half:]),
-    ):
+    turn = (cast.ward.id or 0) * days % half
+    morning, afternoon = (part[turn:] + part[:turn] for part in (cast.templates[:half], cast.templates[half:]))
+    for name, cron, mine in (("Bản tin buổi sáng", DAILY[0], morning), ("Bản tin buổi chiều", DAILY[1], afternoon)):
         rule = Rule(
             ward_id=cast.ward.id or 0,
             campaign_id=cast.campaign.id or 0,

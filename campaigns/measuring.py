@@ -60,7 +60,7 @@ def _keep(courier: Courier, id: int, found: Measure) -> None:
         for figure in [*found.figures, *_clicks(session, delivery)]:
             session.add(
                 Metric(
-                    ward_id=delivery.ward_id, delivery_id=id, name=figure.name, value=figure.value, label=figure.label,
+                    ward_id=delivery.ward_id, delivery_id=id, name=figure.name, value=figure.value, level=figure.level, label=figure.label,
                     formula=figure.formula, taken_at=now,
                 )
             )  # fmt: skip

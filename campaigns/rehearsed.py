@@ -159,12 +159,12 @@ def _reach(session: Session, ward: Ward, kind: str) -> dict[str, dict[str, int]]
     )
     found: dict[str, dict[str, int]] = defaultdict(dict)
     rows = session.exec(
-        select(Metric.label, Metric.name, func.sum(Metric.value))
+        select(Metric.label, Metric.name, Metric.level, func.sum(Metric.value), func.max(Metric.value))
         .join(newest, newest.c.id == Metric.id)
-        .group_by(Metric.label, Metric.name)
+        .group_by(Metric.label, Metric.name, Metric.level)
     )
-    for label, name, value in rows:
-        found[label][name] = int(value)
+    for label, name, level, total, highest in rows:
+        found[label][name] = int(highest if level else total)
     return dict(found)
 
 

@@ -1,0 +1,61 @@
+# Lan Tỏa. Every target installs what it needs: Python's packages from the lock files, the front-end's from npm.
+
+PYTHON ?= python3
+BIN := .venv/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
+
+.PHONY: setup dev run demo test check lint docs bench lock clean browser
+
+setup: .venv/.ready node_modules/.ready ## install the program into .venv
+
+.venv/.ready: requirements.lock pyproject.toml
+	test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	$(PIP) install --require-hashes -r requirements.lock
+	$(PIP) install --require-hashes -r requirements-build.lock
+	$(PIP) install --no-deps --no-build-isolation -e .
+	$(BIN)/python -m compileall -q campaigns channels content store web *.py
+	touch $@
+
+node_modules/.ready: package-lock.json .venv/.ready
+	if command -v npm >/dev/null; then npm ci --ignore-scripts --no-audit --no-fund --loglevel=error; \
+	else $(PIP) install --require-hashes -r requirements-node.lock && $(BIN)/npm ci --ignore-scripts --no-audit --no-fund --loglevel=error; fi
+	touch $@
+
+dev: setup .venv/.dev ## install what tests and checks need
+
+.venv/.dev: requirements-dev.lock .venv/.ready
+	$(PIP) install --require-hashes -r requirements-dev.lock
+	touch $@
+
+browser:
+	command -v chromium >/dev/null || { apt-get update -qq && apt-get install -y -qq --no-install-recommends chromium >/dev/null; }
+
+run: setup ## the demo of both wards at http://127.0.0.1:8000/quan-tri
+	exec $(BIN)/lantoa demo
+
+demo: run
+
+test: dev browser ## every test, on SQLite and PostgreSQL, in a real browser
+	$(BIN)/python -m pytest
+
+lint: dev
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+check: lint test ## format, lint, types, layers, tests
+
+docs: dev ## write the generated tables of the docs again
+	$(BIN)/python docs/generate.py
+
+bench: dev ## compare with the named references, in one run
+	$(BIN)/python -m benchmarks
+
+lock: ## resolve the lock files again
+	$(PIP) install pip-tools
+	$(BIN)/pip-compile --quiet --generate-hashes --no-emit-index-url --no-emit-find-links --strip-extras --allow-unsafe -o requirements.lock pyproject.toml
+	$(BIN)/pip-compile --quiet --generate-hashes --no-emit-index-url --no-emit-find-links --strip-extras --allow-unsafe --extra dev --extra postgresql -c requirements.lock -o requirements-dev.lock pyproject.toml
+
+clean:
+	rm -rf .venv node_modules
