@@ -109,6 +109,12 @@ class Scene:
         if not isinstance(seen, Answer) or seen.status != 201:
             raise RuntimeError(f"twin {kind} does not take the fault {fault}: {seen}")
 
+    async def forget(self, kind: str) -> None:
+        """Take back the misbehaviours that are still due."""
+        wire = self.wire()
+        await wire.call("DELETE", f"{self.place.twins_url}/_control/{kind}/faults")
+        await wire.close()
+
     async def traces(self, kind: str) -> list[Trace]:
         """What citizens can see on this platform now."""
         wire = self.wire()

@@ -155,6 +155,7 @@ class _Control:
         return [
             Route("/_control/clock", self.set_clock, methods=["PUT"]),
             Route("/_control/{kind}/faults", self.add_fault, methods=["POST"]),
+            Route("/_control/{kind}/faults", self.clear_faults, methods=["DELETE"]),
             Route("/_control/{kind}/traces", self.traces, methods=["GET"]),
         ]
 
@@ -170,6 +171,10 @@ class _Control:
         except (ValidationError, KeyError) as error:
             return JSONResponse({"error": str(error)}, 400)
         return JSONResponse(fault.model_dump(), 201)
+
+    async def clear_faults(self, request: Request) -> Response:
+        self.orders.get(request.path_params["kind"], []).clear()
+        return Response(status_code=204)
 
     async def traces(self, request: Request) -> Response:
         twin = self.twins.get(request.path_params["kind"])

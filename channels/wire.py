@@ -206,7 +206,8 @@ class Wire:
     async def call(self, method: str, url: str, *, visible: bool = False, **request: Any) -> Seen:
         """One request, tried once. ``request`` takes httpx's params, headers, json, data, files, content.
 
-        An address that the guard refuses is a Silence of the kind REFUSED: nothing was sent.
+        Kept connections go stale: the faster transport then repeats a GET, PUT or DELETE (never a POST) by itself;
+        a visible call is never repeated. An address that the guard refuses is a Silence of the kind REFUSED: nothing was sent.
         """
         if not visible:
             return await self._send(self._shared_client(), method, url, request, None)
