@@ -1,6 +1,7 @@
 """The pages that citizens read."""
 
 from dataclasses import dataclass
+from datetime import timedelta
 from math import ceil
 from typing import Any
 
@@ -21,6 +22,8 @@ from web.public.site import Site, row_id, says_first
 PER_PAGE = 12
 ON_FRONT = 10
 WARD = "{ward:str}"
+# A first publication may carry the sender's clock; what comes later than this is a correction.
+CORRECTED_AFTER = timedelta(minutes=2)
 
 
 @dataclass(frozen=True)
@@ -120,7 +123,7 @@ class Pages:
             catalogue=catalogue,
             article=article,
             url=self.site.address(ward, article.slug),
-            corrected=article.updated_at > article.published_at and (article.updated_at - article.published_at).seconds > 60,
+            corrected=article.updated_at - article.published_at > CORRECTED_AFTER,
             standfirst="" if says_first(article) else article.summary,
             more=_related(catalogue, article),
             linked_data=linked_data(self.site, ward, article),
