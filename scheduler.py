@@ -94,7 +94,8 @@ class Daemon:
         return planned + await self.work()
 
     async def work(self) -> int:
-        """The beats that move deliveries, once."""
+        """The beats that move deliveries, once, with credentials renewed before they are needed."""
+        await renewing.renew(self.courier)
         sent = await self.courier.deliver(self.settings.daemon.wave)
         looked = await self.courier.look(self.settings.daemon.wave)
         measured = await measuring.measure(self.courier, self.settings.daemon.wave)
