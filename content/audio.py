@@ -78,7 +78,7 @@ def programme(speech: bytes, title: str, station: str, *, synthetic: bool, pause
         if abs(loudness - TARGET_LUFS) <= TOLERANCE:
             break
         gain += TARGET_LUFS - loudness
-    return Programme(mp3, len(cleaned) / 4 / hertz, round(loudness, 1))
+    return Programme(mp3, len(cleaned) / 2 / hertz, round(loudness, 1))
 
 
 def measure(sound: bytes | Path) -> Loudness:
@@ -94,15 +94,15 @@ def _clean(speech: bytes, hertz: int, pause: float) -> tuple[bytes, float]:
     shape = f"aformat=sample_fmts=flt:sample_rates={hertz}:channel_layouts=mono"
     graph = (
         f"[0:a]{shape}[a];[1:a]{shape},adelay={pause}s:all=1,apad=pad_dur={pause}[b];[2:a]{shape}[c];"
-        f"[a][b][c]concat=n=3:v=0:a=1,{_CLEAN},ebur128=framelog=quiet,aformat=sample_fmts=flt[out]"
+        f"[a][b][c]concat=n=3:v=0:a=1,{_CLEAN},ebur128=framelog=quiet,aformat=sample_fmts=s16[out]"
     )
     with tempfile.TemporaryDirectory() as folder:
         opening = _put(Path(folder) / "opening.wav", chime(hertz))
         closing = _put(Path(folder) / "closing.wav", chime(hertz, closing=True))
         given = _put(Path(folder) / "speech", speech)
         raw, report = _ffmpeg(*_input(opening), *_input(given), *_input(closing), "-filter_complex", graph,
-                              "-map", "[out]", "-f", "f32le", "pipe:1")  # fmt: skip
-    if len(raw) / 4 / hertz > MAX_SECONDS:
+                              "-map", "[out]", "-f", "s16le", "pipe:1")  # fmt: skip
+    if len(raw) / 2 / hertz > MAX_SECONDS:
         raise AudioMistake(f"Bản ghi dài quá {MAX_SECONDS // 60} phút; hãy chia thành nhiều bản tin.")
     return raw, _loudness(report)
 
@@ -119,7 +119,7 @@ def _require_sound(speech: bytes) -> None:
 def _encode(cleaned: bytes, hertz: int, gain: float, tags: list[str]) -> tuple[bytes, float]:
     chain = f"volume={gain:.2f}dB,alimiter=limit={_LIMIT}:level=false,ebur128=framelog=quiet,aformat=sample_fmts=fltp"
     mp3, report = _ffmpeg(
-        "-f", "f32le", "-ar", str(hertz), "-ac", "1", "-i", "pipe:0", "-af", chain, "-ar", "44100", "-ac", "1",
+        "-f", "s16le", "-ar", str(hertz), "-ac", "1", "-i", "pipe:0", "-af", chain, "-ar", "44100", "-ac", "1",
         "-c:a", "libmp3lame", "-b:a", "128k", "-compression_level", "7", *tags, "-id3v2_version", "3",
         "-f", "mp3", "pipe:1", given=cleaned,
     )  # fmt: skip

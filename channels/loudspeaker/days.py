@@ -176,6 +176,7 @@ def _move_in(aside: Path, final: Path) -> None:
         _flush(final.parent.parent)
     except OSError:
         _discard(aside)
+        _discard(final)
         raise
 
 
