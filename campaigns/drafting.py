@@ -19,6 +19,7 @@ from content.pictures import PictureMistake
 from content.stamps import CardMistake
 from content.templates import FieldMistakes, TemplateMistake
 from content.text import nfc, squeeze
+from store.vault import SealBroken
 from store.tables import Campaign, Delivery, Media, Outlet, Post, SourceItem, Task, Template, Variant, Ward
 
 PREVIEW_KEY = "xemtruoc00"
@@ -202,7 +203,7 @@ def _preview(around: composing.Scene, outlet: Outlet, desk: Desk) -> Preview:
         speaker = desk.channel(outlet)
         link = None if composing.is_home(speaker) else f"{desk.files.public_url}/s/{PREVIEW_KEY}"
         made = composing.message(around, outlet, speaker, PREVIEW_KEY, link, desk.files)
-    except (FieldMistakes, TemplateMistake, Mistake, CardMistake, PictureMistake) as mistake:
+    except (FieldMistakes, TemplateMistake, Mistake, CardMistake, PictureMistake, SealBroken) as mistake:
         return Preview(outlet, None, [Problem(level="error", text=str(mistake))])
     named = [problem.model_copy(update={"text": f"{channel(outlet.kind).name}: {problem.text}"}) for problem in speaker.validate(made)]
     return Preview(outlet, made, named)

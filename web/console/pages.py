@@ -8,15 +8,19 @@ from typing import Any
 
 from fastapi import Request
 from fastapi.responses import HTMLResponse, RedirectResponse
-from jinja2 import ChoiceLoader, Environment, FileSystemLoader, PrefixLoader, StrictUndefined, pass_context
+from jinja2 import Environment, FileSystemLoader, PrefixLoader, StrictUndefined, pass_context
 from jinja2.runtime import Context
+from markupsafe import Markup
 from starlette.responses import Response
 
 from campaigns.timetable import local
+from channels.contract import Message, Part
 from channels.registry import channel, kinds
+from content.text import cut
 from content.templates import format_date, format_number, format_time
+from store.tables import Outlet
 from web import assets
-from web.console import menu, words
+from web.console import menu, sheets, words
 from web.session import Here, House, drop_cookie, tell, told
 
 TEMPLATES = Path(__file__).resolve().parent.parent / "templates"
@@ -61,9 +65,8 @@ def _html(name: str, values: dict[str, Any], status: int) -> HTMLResponse:
 @cache
 def environment() -> Environment:
     """The console's templates, and under ``channel/<kind>/`` those of the channels."""
-    folders = {kind: FileSystemLoader(folder_of(kind)) for kind in kinds()}
     made = Environment(
-        loader=ChoiceLoader([FileSystemLoader(TEMPLATES), PrefixLoader({"channel": PrefixLoader(folders)})]),
+        loader=FileSystemLoader(TEMPLATES),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
@@ -71,10 +74,27 @@ def environment() -> Environment:
     )
     made.globals |= {
         "url": assets.url, "icon": assets.icon, "words": words, "menu": menu.MENU, "channel_name": channel_name,
-        "channel_style": "/quan-tri/kenh.css",
+        "channel_style": "/quan-tri/kenh.css", "example": sheets.example,
+        "channel_look": channel_look,
     }  # fmt: skip
-    made.filters |= {"day": _day, "clock": _clock, "moment": _moment, "weekday": _weekday, "isoday": _isoday, "number": format_number}
+    made.filters |= {
+        "day": _day, "clock": _clock, "moment": _moment, "weekday": _weekday, "isoday": _isoday, "upper_first": _upper_first,
+        "pair": lambda text: (text, text), "idname": lambda row: (row.id, row.name), "taskpair": _task_pair, "number": format_number,
+    }  # fmt: skip
     return made
+
+
+@cache
+def _looks() -> Environment:
+    folders = {kind: FileSystemLoader(folder_of(kind)) for kind in kinds()}
+    return Environment(loader=PrefixLoader(folders), autoescape=True, trim_blocks=True, lstrip_blocks=True)
+
+
+def channel_look(outlet: Outlet, message: Message, part: Part, time: str = "") -> Markup:
+    """One part of a message as its channel shows it, by the channel's own ``preview.html``."""
+    picture_url = f"/quan-tri/anh/{part.picture.sha256}" if part.picture else ""
+    look = _looks().get_template(f"{outlet.kind}/preview.html")
+    return Markup(look.render(part=part, message=message, picture_url=picture_url, account=outlet.name, time=time))  # noqa: S704
 
 
 @cache
@@ -121,3 +141,11 @@ def _weekday(context: Context, at: datetime | date) -> str:
 @pass_context
 def _isoday(context: Context, at: datetime | date) -> str:
     return _local(context, at).strftime("%Y-%m-%d")
+
+
+def _upper_first(text: str) -> str:
+    return text[:1].upper() + text[1:]
+
+
+def _task_pair(task: Any) -> tuple[int, str]:
+    return task.id, f"{task.clause}: {cut(task.summary, 90)}"

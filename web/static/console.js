@@ -19,3 +19,43 @@ document.addEventListener("keydown", (event) => {
     open.querySelector("summary").focus();
   }
 });
+
+// Typing in a search box hides what does not match, without diacritics if need be.
+const fold = (text) => text.toLowerCase().normalize("NFD").replace(/\p{M}/gu, "").replaceAll("đ", "d");
+for (const box of document.querySelectorAll("[data-filter]")) {
+  const items = [...document.querySelectorAll(box.dataset.filter)].map((item) => [item, fold(item.textContent)]);
+  box.addEventListener("input", () => {
+    const words = fold(box.value).split(/\s+/).filter(Boolean);
+    for (const [item, text] of items) item.hidden = !words.every((word) => text.includes(word));
+    for (const group of document.querySelectorAll("[data-filter-group]")) {
+      group.hidden = !group.querySelector(`${box.dataset.filter}:not([hidden])`);
+    }
+    const none = document.querySelector("[data-filter-none]");
+    if (none) none.hidden = items.some(([item]) => !item.hidden);
+  });
+}
+
+// On a phone only the first preview is open.
+if (matchMedia("(max-width: 991px)").matches) {
+  [...document.querySelectorAll(".composer .look")].slice(1).forEach((look) => { look.open = false; });
+}
+
+// A draft that is just being kept is kept before the sheet is handed on, so that it is not kept twice.
+const composer = document.querySelector("#composer");
+const keeper = document.querySelector("#keeper");
+composer?.addEventListener("submit", (event) => {
+  if (!keeper?.classList.contains("htmx-request")) return;
+  event.preventDefault();
+  keeper.addEventListener("htmx:finally:request", () => setTimeout(() => composer.requestSubmit(event.submitter), 50), { once: true });
+});
+
+// A link to a field in a folded part opens it.
+document.addEventListener("click", (event) => {
+  const link = event.target.closest('a[href^="#f-"]');
+  const field = link && document.getElementById(link.getAttribute("href").slice(1));
+  if (!field) return;
+  event.preventDefault();
+  for (let folded = field.closest("details"); folded; folded = folded.parentElement.closest("details")) folded.open = true;
+  field.scrollIntoView({ block: "center" });
+  field.focus({ preventScroll: true });
+});

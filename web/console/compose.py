@@ -1,0 +1,183 @@
+"""«Soạn tin»: choose a template, fill in, see every channel, check, hand over for approval. Drafts keep themselves."""
+
+from fastapi import APIRouter, Request
+from fastapi.responses import RedirectResponse, Response
+from sqlmodel import Session
+
+from campaigns import drafting, library, photos, views
+from campaigns.drafting import Draft, Stale
+from campaigns.people import Action, Mistake
+from campaigns.timetable import local
+from content.pictures import PictureMistake
+from content.templates import format_time
+from store.tables import Media, Post, Template
+from web.console import sheets
+from web.console.pages import done, fragment, page, wants_fragment
+from web.console.sheets import Sheet
+from web.forms import Form, Typed
+from web.session import Here, NotHere, Visitor
+
+router = APIRouter()
+
+
+@router.get("/soan")
+def choose(request: Request, here: Visitor, ngay: str = "", tim: str = "") -> Response:
+    """The templates as cards, by topic."""
+    here.require(Action.WRITE)
+    with here.store.read() as session:
+        found = sheets.groups(session, here, tim)
+    return page(request, here, "choose.html", groups=found, day=ngay, words_wanted=tim)
+
+
+@router.get("/soan/moi")
+def begin(request: Request, here: Visitor, mau: str = "", ngay: str = "", gio: str = "", vi_du: str = "") -> Response:
+    """An empty sheet, or one with the template's examples; nothing is kept until something is typed."""
+    here.require(Action.WRITE)
+    with here.store.read() as session:
+        template = _template(session, here, mau) if mau else None
+        draft = sheets.blank(session, here, template.id if template else None, ngay, gio, vi_du == "1")
+        found = sheets.sheet(session, here, draft)
+    return _page(request, here, found)
+
+
+@router.get("/bai/{post_id:int}/soan")
+def edit(request: Request, here: Visitor, post_id: int) -> Response:
+    """The sheet of a kept post."""
+    here.require(Action.WRITE)
+    with here.store.read() as session:
+        post = views.mine(session, Post, post_id, here.ward_id)
+        found = sheets.sheet(session, here, drafting.draft_of(session, post, here.ward), post)
+    return _page(request, here, found)
+
+
+@router.post("/soan/xem-truoc")
+def preview(request: Request, here: Visitor, form: Form) -> Response:
+    """The previews of what stands in the form; keeps nothing."""
+    here.require(Action.WRITE)
+    with here.store.read() as session:
+        found = _typed_sheet(here, session, form)
+    found.look = sheets.look(here, found.draft)
+    if wants_fragment(request):
+        return fragment(here, "previews.html", sheet=found, look=found.look)
+    return _page(request, here, found)
+
+
+@router.post("/soan/luu")
+def keep(request: Request, here: Visitor, form: Form) -> Response:
+    """Keep what was typed, right or wrong."""
+    try:
+        post = _keep(here, form)
+    except (Mistake, PictureMistake) as mistake:
+        if wants_fragment(request):
+            return fragment(here, "kept.html", 409, mistake=str(mistake), post=None)
+        return _again(request, here, form, mistake)
+    if not wants_fragment(request):
+        return done(here, f"/quan-tri/bai/{post.id}/soan", "Đã lưu bản nháp.")
+    answer = fragment(here, "kept.html", mistake="", post=post, at=format_time(local(here.now, here.ward.zone).time()))
+    answer.headers["hx-replace-url"] = f"/quan-tri/bai/{post.id}/soan"
+    return answer
+
+
+@router.post("/soan/kiem-tra")
+def check(request: Request, here: Visitor, form: Form) -> Response:
+    """Keep the draft; on to the page that shows everything, or back to the sheet with what is wrong beside its field."""
+    try:
+        post = _keep(here, form)
+    except (Mistake, PictureMistake) as mistake:
+        return _again(request, here, form, mistake)
+    with here.store.read() as session:
+        draft = drafting.draft_of(session, post, here.ward)
+        found = sheets.sheet(session, here, draft, post)
+    found.look = sheets.look(here, draft)
+    if not found.look.errors:
+        return RedirectResponse(f"/quan-tri/bai/{post.id}/gui", 303)
+    found.errors = sheets.by_field(found.look.problems)
+    return _page(request, here, found, 422)
+
+
+@router.post("/soan/anh")
+def photo(request: Request, here: Visitor, form: Form) -> Response:
+    """Keep a photo in the media library and give the sheet's picture block with it."""
+    here.require(Action.WRITE)
+    error = ""
+    with here.store.read() as session:
+        media_id = form.number("media_id")
+        media = views.mine(session, Media, media_id, here.ward_id) if media_id else None
+    try:
+        media = _photo(here, form) or media
+    except PictureMistake as mistake:
+        error = str(mistake)
+    return fragment(here, "photo.html", 422 if error else 200, media=media, error=error)
+
+
+@router.get("/bai/{post_id:int}/gui")
+def review(request: Request, here: Visitor, post_id: int) -> Response:
+    """Every channel's render and every warning on one page, before the post is handed over."""
+    here.require(Action.WRITE)
+    return _review(request, here, post_id)
+
+
+@router.post("/bai/{post_id:int}/gui")
+def submit(request: Request, here: Visitor, post_id: int) -> Response:
+    """Hand the post over for approval."""
+    with here.store.write() as session:
+        post = views.mine(session, Post, post_id, here.ward_id)
+        errors = drafting.submit(session, here.actor, post, here.ward, here.desk, here.now)
+    if errors:
+        return _review(request, here, post_id, 422)
+    return done(here, f"/quan-tri/bai/{post_id}", "Đã gửi duyệt. Người duyệt sẽ thấy bài ở mục Chờ duyệt.")
+
+
+def _template(session: Session, here: Here, name: str) -> Template:
+    try:
+        return library.current(session, here.ward_id, name)
+    except LookupError as error:
+        raise NotHere(name) from error
+
+
+def _review(request: Request, here: Here, post_id: int, status: int = 200) -> Response:
+    with here.store.read() as session:
+        post = views.mine(session, Post, post_id, here.ward_id)
+        draft = drafting.draft_of(session, post, here.ward)
+        title = views.titles(session, here.ward, [post])[post.id or 0]
+    return page(request, here, "review.html", status, post=post, title_of_post=title, draft=draft, look=sheets.look(here, draft))
+
+
+def _keep(here: Here, form: Typed) -> Post:
+    here.require(Action.WRITE)
+    post_id = form.number("post_id")
+    media = _photo(here, form)
+    with here.store.write() as session:
+        draft: Draft = sheets.typed_draft(session, here, form)
+        if media is not None:
+            draft.media_id = media.id
+        post = views.mine(session, Post, post_id, here.ward_id) if post_id else None
+        return drafting.save(session, here.actor, here.ward, draft, here.now, post, form.number("revision") or 0)
+
+
+def _photo(here: Here, form: Typed) -> Media | None:
+    data = form.file("photo")
+    if data is None:
+        return None
+    clean = photos.clean(data)
+    with here.store.write() as session:
+        return photos.keep(session, here.actor, here.ward_id, clean, here.desk.files, form.line("photo_alt"), here.now)
+
+
+def _typed_sheet(here: Here, session: Session, form: Typed) -> Sheet:
+    draft = sheets.typed_draft(session, here, form)
+    post_id = form.number("post_id")
+    post = views.mine(session, Post, post_id, here.ward_id) if post_id else None
+    return sheets.sheet(session, here, draft, post, form.number("revision") or 0)
+
+
+def _again(request: Request, here: Here, form: Typed, mistake: Exception) -> Response:
+    with here.store.read() as session:
+        found = _typed_sheet(here, session, form)
+    found.errors = {"photo" if isinstance(mistake, PictureMistake) else "": str(mistake)}
+    return _page(request, here, found, 409 if isinstance(mistake, Stale) else 422)
+
+
+def _page(request: Request, here: Here, found: Sheet, status: int = 200) -> Response:
+    found.look = found.look or sheets.look(here, found.draft)
+    return page(request, here, "compose.html", status, sheet=found, look=found.look, errors=found.errors)
