@@ -9,8 +9,10 @@ from pathlib import Path
 
 import uvicorn
 from sqlmodel import select
+from starlette.applications import Starlette
 
 import web.app
+import web.public
 from campaigns import demo as demo_week
 from campaigns.outlets import Desk
 from channels.twin import Place
@@ -56,7 +58,10 @@ async def _operate(settings: Settings, store: Store, on_signal: OnSignal, say: S
     _check_port(settings.web.host, settings.web.port)
     speaking = desk(settings, allow=_own_addresses(settings))
     daemon = Daemon(store, speaking, settings)
-    server = _server(settings, store, speaking)
+    site = web.public.build(
+        store, speaking.files, utc_now, lambda ward: site_token(speaking.vault, ward), settings.web.public_url
+    )
+    server = _server(settings, store, speaking, site)
     async with _with_twins(settings):
         serving = asyncio.create_task(server.serve())
         while not server.started:
@@ -75,6 +80,7 @@ async def _operate(settings: Settings, store: Store, on_signal: OnSignal, say: S
         await daemon.run()
         server.should_exit = True
         await serving
+        site.state.site.visits.close()
     store.close()
 
 
@@ -88,17 +94,13 @@ async def _with_twins(settings: Settings) -> AsyncIterator[None]:
         yield
 
 
-def _server(settings: Settings, store: Store, speaking: Desk) -> uvicorn.Server:
-    app = web.app.build(
-        store,
-        speaking,
-        public_url=settings.web.public_url,
-        publish_token=lambda ward: site_token(speaking.vault, ward),
-        rehearsal=settings.mode == "rehearsal",
-    )
+def _server(settings: Settings, store: Store, speaking: Desk, site: Starlette) -> uvicorn.Server:
+    secure = settings.web.public_url.startswith("https://")
+    app = web.app.build(store, speaking, secure=secure, rehearsal=settings.mode == "rehearsal", public=site)
     config = uvicorn.Config(
-        app, host=settings.web.host, port=settings.web.port, log_config=None, lifespan="off", ws="none", server_header=False
-    )
+        app, host=settings.web.host, port=settings.web.port, log_config=None, lifespan="off", ws="none", server_header=False,
+        proxy_headers=bool(settings.web.proxies), forwarded_allow_ips=list(settings.web.proxies),
+    )  # fmt: skip
     server = uvicorn.Server(config)
     server.install_signal_handlers = lambda: None  # type: ignore[attr-defined]
     return server

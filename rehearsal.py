@@ -109,7 +109,7 @@ async def _rehearse(out: Path, work: Path, plan: Plan, progress: Progress) -> re
             progress(0, "Lập kế hoạch tuần")
             await asyncio.to_thread(_seed, store, desk, places, plan)
             daemon = Daemon(store, desk, settings, Random(plan.seed))  # noqa: S311 - jitter only
-            driver = Driver(daemon, clock, plan, work, progress)
+            driver = Driver(daemon, clock, plan, work, progress, site.state.site.visits.flush)
             await driver.run()
             progress(0.93, "Đối chiếu với các nền tảng và viết báo cáo")
             summary = await rehearsed.conclude(store, desk, places, out, plan.start, plan.end)
@@ -122,8 +122,11 @@ async def _rehearse(out: Path, work: Path, plan: Plan, progress: Progress) -> re
 class Driver:
     """Steps the clock from one due moment to the next and lets the daemon work there."""
 
-    def __init__(self, daemon: Daemon, clock: VirtualClock, plan: Plan, work: Path, progress: Progress) -> None:
+    def __init__(
+        self, daemon: Daemon, clock: VirtualClock, plan: Plan, work: Path, progress: Progress, flush: Callable[[], object]
+    ) -> None:
         self.daemon, self.clock, self.plan, self.work, self.progress = daemon, clock, plan, work, progress
+        self.flush = flush
         self.chance = Random(plan.seed)  # noqa: S311 - how many readers come
 
     async def run(self) -> None:
@@ -154,6 +157,7 @@ class Driver:
         since = self.clock() - timedelta(minutes=10)
         fresh = await asyncio.to_thread(self._fresh, since)
         await asyncio.gather(*(self._visit(citizens, key, url) for key, url in fresh))
+        await asyncio.to_thread(self.flush)
 
     def _fresh(self, since: datetime) -> list[tuple[str, str]]:
         with self.daemon.courier.store.read() as session:

@@ -27,6 +27,7 @@ class Web(_Section):
     host: str = Field("127.0.0.1", description="Địa chỉ mà bảng điều khiển lắng nghe.")
     port: int = Field(8000, description="Cổng của bảng điều khiển và trang công khai.")
     public_url: str = Field("http://127.0.0.1:8000", description="Địa chỉ công khai của trang, dùng trong mọi liên kết.")
+    proxies: tuple[str, ...] = Field((), description="Địa chỉ các máy chủ trung gian được tin (nginx, Caddy) khi đọc địa chỉ người xem.")
 
 
 class Daemon(_Section):
@@ -102,7 +103,7 @@ def _variables(environment: Mapping[str, str]) -> dict[str, Any]:
         place = values
         for section in sections:
             place = place.setdefault(section, {})
-        place[key] = tuple(text.split(",")) if key == "allow" else text
+        place[key] = tuple(text.split(",")) if key in ("allow", "proxies") else text
     return values
 
 

@@ -1,11 +1,14 @@
 """The cast and the places of the tests: real SQLite, real PostgreSQL, a clock that is handed in."""
 
+import shutil
 import tempfile
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from sqlalchemy import create_engine
+from sqlalchemy.engine import make_url
 
 from store.engine import Store
 
@@ -46,11 +49,31 @@ def postgresql() -> Iterator[str]:
         yield server.get_uri().replace("postgresql://", "postgresql+psycopg://")
 
 
-@pytest.fixture
-def store(tmp_path: Path) -> Iterator[Store]:
-    """A migrated, empty SQLite database."""
-    made = Store(f"sqlite:///{tmp_path}/lantoa.db")
+@pytest.fixture(scope="session")
+def migrated(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A migrated, empty SQLite file, to be copied: migrating once is enough."""
+    path = tmp_path_factory.mktemp("migrated") / "lantoa.db"
+    made = Store(f"sqlite:///{path}")
     made.migrate()
+    with made.engine.connect() as connection:
+        connection.exec_driver_sql("pragma wal_checkpoint(truncate)")
+    made.close()
+    return path
+
+
+@pytest.fixture(scope="session")
+def migrated_postgresql(postgresql: str) -> str:
+    """The address of the server, in which the database ``migrated`` can serve as a template."""
+    made = Store(_database(postgresql, "migrated"))
+    made.migrate()
+    made.close()
+    return postgresql
+
+
+@pytest.fixture
+def store(tmp_path: Path, migrated: Path) -> Iterator[Store]:
+    """A migrated, empty SQLite database."""
+    made = Store(_copy(migrated, tmp_path))
     yield made
     made.close()
 
@@ -59,22 +82,23 @@ def store(tmp_path: Path) -> Iterator[Store]:
 def any_store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Store]:
     """A migrated, empty database: the test runs on SQLite and again on PostgreSQL."""
     if request.param == "sqlite":
-        made = Store(f"sqlite:///{tmp_path}/lantoa.db")
+        made = Store(_copy(request.getfixturevalue("migrated"), tmp_path))
     else:
-        made = Store(_fresh_database(request.getfixturevalue("postgresql"), tmp_path.name))
-    made.migrate()
+        made = Store(_database(request.getfixturevalue("migrated_postgresql"), tmp_path.name, template="migrated"))
     yield made
     made.close()
 
 
-def _fresh_database(server: str, name: str) -> str:
-    from sqlalchemy import create_engine
-    from sqlalchemy.engine import make_url
+def _copy(migrated: Path, folder: Path) -> str:
+    shutil.copyfile(migrated, folder / "lantoa.db")
+    return f"sqlite:///{folder}/lantoa.db"
 
-    wanted = "t_" + "".join(letter for letter in name.lower() if letter.isalnum())[:40]
+
+def _database(server: str, name: str, template: str = "template1") -> str:
+    wanted = "t_" + "".join(letter for letter in name.lower() if letter.isalnum())[:40] if name != "migrated" else name
     engine = create_engine(server, isolation_level="AUTOCOMMIT")
     with engine.connect() as connection:
         connection.exec_driver_sql(f'drop database if exists "{wanted}"')
-        connection.exec_driver_sql(f'create database "{wanted}"')
+        connection.exec_driver_sql(f'create database "{wanted}" template "{template}"')
     engine.dispose()
     return make_url(server).set(database=wanted).render_as_string(hide_password=False)
