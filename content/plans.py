@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Annotated, Self
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+from pydantic_core import ErrorDetails
 
 from content.text import nfc
 
@@ -124,8 +125,7 @@ def read_plan(text: str, name: str) -> Plan:
         raise PlanMistake(f"Tệp kế hoạch {name}: {'; '.join(map(_mistake, error.errors()))}.") from error
 
 
-def _mistake(error: object) -> str:
-    assert isinstance(error, dict)  # noqa: S101
+def _mistake(error: ErrorDetails) -> str:
     place = ".".join(str(part) for part in error["loc"])
     words = {"missing": "còn thiếu", "extra_forbidden": "là mục lạ, hãy xóa hoặc sửa tên"}
     said = words.get(error["type"], f"không hợp lệ ({str(error['msg']).removeprefix('Value error, ')})")
