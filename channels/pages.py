@@ -5,6 +5,7 @@ Every channel folder brings ``preview.html`` (a Jinja partial with ``part``, ``m
 """
 
 from collections.abc import Iterable
+from datetime import datetime, timedelta, timezone
 from functools import cache
 from pathlib import Path
 
@@ -33,6 +34,7 @@ main { max-width: 42rem; margin: 0 auto; display: grid; gap: 1rem; }
 </html>
 """
 
+_VIETNAM = timezone(timedelta(hours=7))
 _SAFE = {"content-security-policy": "default-src 'none'; img-src 'self' data:; style-src 'unsafe-inline'"}
 
 
@@ -52,6 +54,11 @@ def page(folder: Path, title: str, cards: Iterable[str]) -> str:
     style = Markup((folder / "preview.css").read_text(encoding="utf-8"))  # noqa: S704 - our own file
     ready = [Markup(text) for text in cards]  # noqa: S704 - escaped when the card was drawn
     return _environment(folder).from_string(_PAGE).render(title=title, style=style, cards=ready)
+
+
+def local(moment: str) -> str:
+    """An ISO moment as it is read in Việt Nam: 08:00 23/11/2026."""
+    return datetime.fromisoformat(moment).astimezone(_VIETNAM).strftime("%H:%M %d/%m/%Y")
 
 
 def answer(text: str, status: int = 200) -> HTMLResponse:

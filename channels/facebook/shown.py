@@ -59,7 +59,8 @@ def card(post: dict[str, Any], now: datetime, folder_url: str) -> str:
     """The post drawn with the channel's own preview."""
     message = Message(kind="facebook", key=post["id"], parts=(Part(body=post["text"], link=post["link"]),))
     picture = folder_url + post["photos"][0] if post["photos"] else None
-    return pages.card(_FOLDER, message, picture, account=post["account"], reactions=reach(post, now) // 18)
+    reactions = reach(post, now) // 18
+    return pages.card(_FOLDER, message, picture, account=post["account"], reactions=reactions, time=pages.local(post["at"]))
 
 
 def page(title: str, cards: Iterable[str]) -> str:

@@ -71,7 +71,7 @@ def card(article: dict[str, Any], now: datetime, picture_url: str) -> str:
     """The article drawn with the channel's own preview."""
     part = Part(body=_body_html(article), format="html", title=article["title"], summary=article["description"])
     message = Message(kind="zalo", key=article["id"], parts=(part,), extra={"author": article["author"]})
-    return pages.card(_FOLDER, message, picture_url, account=article["account"], views=views(article, now))
+    return pages.card(_FOLDER, message, picture_url, account=article["account"], views=views(article, now), time=pages.local(article["shown"]))
 
 
 def page(title: str, cards: Iterable[str]) -> str:
