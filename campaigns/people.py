@@ -81,6 +81,10 @@ class Mistake(ValueError):
     """What was asked cannot be done as it stands; the message is Vietnamese and says what to do."""
 
 
+class WrongPassword(Mistake):
+    """The password that was to prove who asks is not right."""
+
+
 def may(actor: Actor, action: Action) -> bool:
     """Whether the actor's role allows the action (in the wards that the actor may enter)."""
     return actor.role in set(Role) and action in _ALLOWED[Role(actor.role)]
@@ -220,7 +224,7 @@ def sign_out_everywhere(session: Session, user: User, now: datetime, keep: str =
 def new_password(user: User, old: str, new: str) -> str:
     """The hash of a new password once the old one has been proved; slow, needs no transaction. Raises Mistake."""
     if not _matches(user.password_hash, nfc(old)[:200]):
-        raise Mistake("Mật khẩu hiện tại không đúng.")
+        raise WrongPassword("Mật khẩu hiện tại không đúng.")
     return hash_password(new)
 
 

@@ -27,6 +27,11 @@ def moment(day: str, clock: str, zone: str) -> datetime:
         raise TimetableMistake(str(error)[:1].upper() + str(error)[1:]) from error
 
 
+def passed(at: datetime, now: datetime) -> bool:
+    """Whether a moment typed to the minute lies in the past; the running minute still counts as now."""
+    return at < now - timedelta(minutes=1)
+
+
 def local(at: datetime, zone: str) -> datetime:
     """The moment on the ward's wall clock."""
     return at.astimezone(ZoneInfo(zone))
@@ -88,13 +93,14 @@ def after_quiet(at: datetime, zone: str, hours: Sequence[Sequence[str]]) -> date
 
 
 def next_slot(now: datetime, zone: str, hours: Sequence[Sequence[str]], day: date | None = None) -> datetime:
-    """A sensible moment to offer: 08h00 of a wished day, else the next half hour at least 30 minutes ahead; never quiet."""
+    """A sensible moment to offer: 08h00 of a wished day, else the next half hour at least 30 minutes ahead; by day only."""
     wished = datetime.combine(day, time(8), ZoneInfo(zone)) if day else None
     if wished is None or wished <= now:
         ahead = local(now, zone) + timedelta(minutes=30)
         wished = ahead.replace(minute=0, second=0, microsecond=0)
         wished += timedelta(minutes=30 * -(-(ahead - wished).total_seconds() // 1800))
-    return after_quiet(wished.astimezone(UTC), zone, hours)
+    found = local(after_quiet(wished.astimezone(UTC), zone, hours), zone)
+    return (found.replace(hour=8, minute=0) if found.time() < time(7) else found).astimezone(UTC)
 
 
 def holiday(day: date) -> str | None:

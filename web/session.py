@@ -3,6 +3,8 @@
 import base64
 import json
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated
@@ -138,9 +140,16 @@ def _page_of(request: Request) -> str:
     return request.url.path + (f"?{request.url.query}" if request.url.query else "")
 
 
+@contextmanager
+def hashing() -> Iterator[None]:
+    """Slow hashing of passwords happens inside, two at a time, so that guessing cannot use up the machine."""
+    with _HASHING:
+        yield
+
+
 def enter(house: House, username: str, password: str, address: str, agent: str) -> str | None:
     """The cookie of a new session, or None. The password is hashed while no transaction is open, two at a time."""
-    with _HASHING:
+    with hashing():
         with house.store.read() as session:
             tried = people.attempt(session, username, address, house.desk.now())
         if tried is None:

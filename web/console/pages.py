@@ -79,6 +79,7 @@ def environment() -> Environment:
     }  # fmt: skip
     made.filters |= {
         "day": _day, "clock": _clock, "moment": _moment, "weekday": _weekday, "isoday": _isoday, "upper_first": _upper_first,
+        "weblink": _weblink, "lateness": _lateness,
         "pair": lambda text: (text, text), "idname": lambda row: (row.id, row.name), "taskpair": _task_pair, "number": format_number,
     }  # fmt: skip
     return made
@@ -149,3 +150,15 @@ def _upper_first(text: str) -> str:
 
 def _task_pair(task: Any) -> tuple[int, str]:
     return task.id, f"{task.clause}: {cut(task.summary, 90)}"
+
+
+def _weblink(address: str) -> str:
+    return address if address.startswith(("https://", "http://")) else "#"
+
+
+def _lateness(seconds: float) -> str:
+    late = round(seconds)
+    if late < 60:
+        return "đúng giờ" if late < 30 else f"muộn {late} giây"
+    minutes, hours = late // 60 % 60, late // 3600
+    return f"muộn {hours} giờ {minutes} phút" if hours else f"muộn {minutes} phút"

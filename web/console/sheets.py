@@ -135,7 +135,10 @@ def look(here: Here, draft: Draft) -> Look:
         around = drafting.imagined(session, here.actor, here.ward, filled, here.now)
     previews = drafting.shown(around, here.desk)
     problems = drafting.wrong(exact, here.now) + _timely(here, draft) + _untouched(draft, exact.template)
-    problems += [problem for preview in previews for problem in preview.problems if not _same(problem, problems)]
+    for preview in previews:
+        told = {problem.text for problem in problems}
+        incomplete = preview.message is None and any(problem.level == "error" for problem in problems)
+        problems += [] if incomplete else [problem for problem in preview.problems if problem.text not in told]
     return Look(previews, problems, lent)
 
 
@@ -212,10 +215,6 @@ def _untouched(draft: Draft, template: Template | None) -> list[Problem]:
         return []
     text = f"Còn giữ nguyên lời ví dụ của mẫu: {', '.join(same)}. Hãy kiểm tra đã đúng với phường chưa."
     return [Problem(level="warning", text=text, field=f"field.{next(iter(parsed.head.fields))}")]
-
-
-def _same(problem: Problem, others: list[Problem]) -> bool:
-    return any(other.text == problem.text for other in others)
 
 
 def _date(text: str) -> date | None:
