@@ -9,6 +9,7 @@ from sqlmodel import Session, col, select
 from campaigns.audit import Actor, record
 from campaigns.histories import snapshot
 from campaigns.people import Action, Mistake, require
+from campaigns.timetable import passed
 from store.tables import Delivery, Media, Post, Rule, Template, Variant
 
 
@@ -50,7 +51,7 @@ def approve(session: Session, by: Actor, post: Post, seen: str, now: datetime) -
     found = digest_of(session, post)
     if seen != found:
         raise Changed("Bài đã thay đổi sau khi bạn mở. Hãy xem lại bản mới rồi duyệt.")
-    if post.due_at is None or post.due_at < now:
+    if post.due_at is None or passed(post.due_at, now):
         raise Mistake("Giờ đăng đã qua. Hãy trả lại để biên tập viên chọn giờ khác.")
     post.state, post.approver_id, post.approved_at, post.digest, post.updated_at = "approved", by.user_id, now, found, now
     session.add(post)

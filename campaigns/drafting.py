@@ -11,7 +11,7 @@ from campaigns import composing
 from campaigns.audit import Actor, record
 from campaigns.outlets import Desk
 from campaigns.people import Action, Mistake, require
-from campaigns.timetable import TimetableMistake, local, moment
+from campaigns.timetable import TimetableMistake, local, moment, passed
 from channels.contract import Message, Problem
 from channels.registry import channel
 from content.document import plain
@@ -19,8 +19,8 @@ from content.pictures import PictureMistake
 from content.stamps import CardMistake
 from content.templates import FieldMistakes, TemplateMistake
 from content.text import nfc, squeeze
-from store.vault import SealBroken
 from store.tables import Campaign, Delivery, Media, Outlet, Post, SourceItem, Task, Template, Variant, Ward
+from store.vault import SealBroken
 
 PREVIEW_KEY = "xemtruoc00"
 
@@ -216,7 +216,7 @@ def _timing(post: Post, ward: Ward, now: datetime) -> list[Problem]:
         due = moment(*_day_and_clock(post.local_time), ward.zone)
     except TimetableMistake as mistake:
         return [Problem(level="error", text=str(mistake), field="day")]
-    if due < now:
+    if passed(due, now):
         return [Problem(level="error", text="Giờ đăng đã qua. Hãy chọn một thời điểm sau bây giờ.", field="day")]
     return []
 
