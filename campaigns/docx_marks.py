@@ -24,8 +24,11 @@ class Style:
 
 
 def write(paragraph: Any, text: str, style: Style) -> Any:
-    """Add a run in Times New Roman, named for Latin, East Asian and complex scripts, marked as Vietnamese."""
-    run = paragraph.add_run(_printable(text))
+    """Add a run in Times New Roman, named for Latin, East Asian and complex scripts, marked as Vietnamese.
+
+    Quotation marks become those of administrative documents: “ and ”.
+    """
+    run = paragraph.add_run(_printable(text).replace("«", "“").replace("»", "”"))
     run.font.size, run.font.bold, run.font.italic = Pt(style.size), style.bold, style.italic
     _vietnamese(run._r.get_or_add_rPr())
     return run
@@ -72,9 +75,20 @@ def rule_below(above: Any, inset: float) -> None:
     paragraph.insert(paragraph.index(above._p) + 1, line)
     rule = Paragraph(line, above._parent)
     close(rule, ALIGN.CENTER)
-    rule.paragraph_format.line_spacing = Pt(5)
+    rule.paragraph_format.line_spacing, rule.paragraph_format.space_before = Pt(4), Pt(3)
     rule.paragraph_format.left_indent = rule.paragraph_format.right_indent = Mm(inset)
     _border(rule, ("top",))
+
+
+def tight(table: Any) -> None:
+    """A millimetre of room left and right of what stands in a table's cells, instead of Word's two."""
+    margins = OxmlElement("w:tblCellMar")
+    for side in ("left", "right"):
+        edge = OxmlElement(f"w:{side}")
+        edge.set(qn("w:w"), "57")  # twentieths of a point
+        edge.set(qn("w:type"), "dxa")
+        margins.append(edge)
+    table._tbl.tblPr.insert_element_before(margins, "w:tblLook")
 
 
 def frame(paragraph: Any) -> None:

@@ -236,7 +236,7 @@ def _troubles(session: Session, scope: counts.Scope) -> list[Trouble]:
 
 
 def _reason(row: Any) -> str:
-    return wording.REASONS.get(row.reason) or wording.STATES[row.state]
+    return wording.REASONS.get(row.reason) or wording.WHY_STATE[row.state]
 
 
 def _upcoming(session: Session, scope: counts.Scope, tasks: list[TaskRow]) -> list[Upcoming]:

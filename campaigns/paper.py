@@ -24,6 +24,7 @@ from campaigns.docx_marks import (
     normal_style,
     page_number,
     rule_below,
+    tight,
     unsplit,
     write,
     write_line,
@@ -139,10 +140,11 @@ class Paper:
         paragraph.paragraph_format.keep_with_next = True
         write(paragraph, text, Style(bold=True, italic=italic))
 
-    def text(self, text: str, style: Style = Style()) -> None:  # noqa: B008
-        """A paragraph of the body: justified, first line indented."""
+    def text(self, text: str, style: Style = Style(), keep: bool = False) -> None:  # noqa: B008
+        """A paragraph of the body: justified, first line indented; ``keep`` holds it on the page of what follows."""
         paragraph = self.docx.add_paragraph()
         _body(paragraph)
+        paragraph.paragraph_format.keep_with_next = paragraph.paragraph_format.keep_together = keep
         write(paragraph, text, style)
 
     def note(self, text: str) -> None:
@@ -153,18 +155,21 @@ class Paper:
         paragraph.paragraph_format.first_line_indent = Mm(0)
         write(paragraph, text, Style(SMALL, italic=True))
 
-    def gap(self, points: float) -> None:
+    def gap(self, points: float, keep: bool = False) -> None:
         """Empty height."""
         paragraph = self.docx.add_paragraph()
+        paragraph.paragraph_format.keep_with_next = keep
         close(paragraph, ALIGN.LEFT)
         paragraph.paragraph_format.line_spacing = Pt(points)
 
     def table(self, table: Table) -> None:
         """A ruled table whose heading is repeated on every page."""
+        self.gap(3, keep=True)
         made = self.docx.add_table(rows=0, cols=len(table.widths))
         made.style = "Table Grid"
         made.alignment = WD_TABLE_ALIGNMENT.CENTER
         made.autofit = False
+        tight(made)
         _fill_row(made, table.heading, "c" * len(table.widths), Style(table.size, bold=True), table.widths)
         made.rows[0]._tr.get_or_add_trPr().append(OxmlElement("w:tblHeader"))
         for number, row in enumerate(table.rows):
@@ -175,7 +180,7 @@ class Paper:
 
     def signature(self, receivers: Sequence[str], title: Sequence[str], name: str) -> None:
         """«Nơi nhận» on the left, the signatory on the right, kept on one page."""
-        self.gap(8)
+        self.gap(8, keep=True)
         table = _bare_table(self.docx, 2)
         left, right = table.rows[0].cells
         _lines(left, [("Nơi nhận:", Style(12, bold=True, italic=True)), *((line, Style(11)) for line in receivers)], ALIGN.LEFT)
@@ -252,7 +257,9 @@ def _fill_row(table: Any, texts: Sequence[str], aligned: str, style: Style, widt
     unsplit(row)
     cells = row.cells
     if len(texts) == 1:
-        _write_cell(cells[0].merge(cells[-1]), texts[0], "l", Style(style.size, bold=True), sum(widths))
+        whole = cells[0].merge(cells[-1])
+        _write_cell(whole, texts[0], "l", Style(style.size, bold=True), sum(widths))
+        whole.paragraphs[0].paragraph_format.keep_with_next = True
         return
     for cell, text, letter, width in zip(cells, texts, aligned, widths, strict=True):
         _write_cell(cell, text, letter, style, width)
@@ -264,6 +271,6 @@ def _write_cell(cell: Any, text: str, letter: str, style: Style, width: float) -
     paragraph.paragraph_format.space_before = paragraph.paragraph_format.space_after = Pt(1.5)
     for number, line in enumerate(text.split("\n")):
         if number:
-            paragraph.add_run().add_break()
+            write(paragraph, "", style).add_break()
         write_line(paragraph, line, style)
     cell.width = Mm(width)

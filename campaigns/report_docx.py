@@ -20,7 +20,7 @@ from store.tables import Campaign, Ward
 MOST_EVIDENCE = 200
 MOST_TROUBLES = 60
 SYMBOL = "BC-TTDVSNC"
-BLANK = "…" * 30
+BLANK = "…" * 26
 
 
 @dataclass(frozen=True)
@@ -50,14 +50,14 @@ def _report(paper: Paper, chapter: Chapter) -> None:
     _difficulties(paper, chapter)
     _next_period(paper, chapter)
     _closing(paper, chapter)
-    _annex(paper, chapter)
+    _annexes(paper, chapter)
 
 
 def _opening(paper: Paper, chapter: Chapter) -> None:
     paper.letterhead(_letterhead(chapter))
     if chapter.rehearsal:
         paper.banner(wording.REHEARSAL)
-    paper.title("BÁO CÁO", [f"Kết quả thông tin, tuyên truyền {_subject(chapter)}", _period(chapter)])
+    paper.title("BÁO CÁO", ["Kết quả thông tin, tuyên truyền", _subject(chapter), _period(chapter)])
     paper.addressees("Kính gửi:", [f"Ủy ban nhân dân {chapter.ward.name}"])
 
 
@@ -73,9 +73,9 @@ def _situation(paper: Paper, chapter: Chapter) -> None:
         paper.text("Trong kỳ không có tin, bài nào được lên lịch.")
         return
     paper.text(
-        f"Trong kỳ có {wording.number(f.posts)} tin, bài được lên lịch thành {wording.number(f.total.planned)} lượt đăng, phát "
-        f"trên {len(f.outlets):02d} kênh; {wording.number(f.posts_approved)}/{wording.number(f.posts)} tin, bài được "
-        f"người khác với người soạn duyệt trước khi đăng ({f.authors:02d} người soạn, {f.approvers:02d} người duyệt)."
+        f"Trong kỳ có {wording.count(f.posts)} tin, bài được lên lịch thành {wording.count(f.total.planned)} lượt đăng, phát "
+        f"trên {wording.count(len(f.outlets))} kênh; {wording.number(f.posts_approved)}/{wording.number(f.posts)} tin, bài được "
+        f"người khác với người soạn duyệt trước khi đăng ({wording.count(f.authors)} người soạn, {wording.count(f.approvers)} người duyệt)."
     )
 
 
@@ -105,17 +105,19 @@ def _tasks(paper: Paper, f: Figures) -> None:
         paper.text("Chưa nhập nhiệm vụ của kế hoạch vào hệ thống.")
         return
     paper.text(tables.coverage(f))
-    paper.table(tables.tasks(f))
-    paper.note("Ô của loại hình ghi: đã đăng, phát/kế hoạch. Nhiệm vụ in đậm là nhiệm vụ chưa có tin, bài trong kỳ.")
+    if f.total.planned:
+        paper.table(tables.tasks(f))
+        paper.note("Mỗi ô ghi: số đã đăng, phát/số theo kế hoạch của kỳ (tin, bài; lượt của từng loại hình).")
 
 
 def _reach(paper: Paper, f: Figures) -> None:
-    if not f.reach and not f.audience:
+    reached = tables.reach(f)
+    if not reached.rows and not f.audience:
         paper.text("Chưa có số đo tiếp cận trong kỳ.")
         return
-    if f.reach:
+    if reached.rows:
         paper.text("Số tiếp cận tính bằng lượt, là giá trị mới nhất của từng lượt đăng; không cộng giữa các chỉ số, không quy thành số người.")
-        paper.table(tables.reach(f))
+        paper.table(reached)
     if f.audience:
         paper.text("Quy mô kênh tại lần lấy số gần nhất (không phải lượt tiếp cận):")
         paper.table(tables.audience(f))
@@ -151,7 +153,7 @@ def _next_period(paper: Paper, chapter: Chapter) -> None:
 
 def _closing(paper: Paper, chapter: Chapter) -> None:
     ward = chapter.ward
-    paper.text(f"Trên đây là báo cáo kết quả thông tin, tuyên truyền {_period(chapter)} của {ward.centre or 'Trung tâm'}./.")
+    paper.text(f"Trên đây là báo cáo kết quả thông tin, tuyên truyền {_period(chapter)} của {ward.centre or 'Trung tâm'}./.", keep=True)
     office = ward.office or "Phòng Văn hóa - Xã hội"
     receivers = ["- Như trên;", f"- {office} (để tổng hợp);", "- Lưu: VT."]
     signs_here = ward.signer_title.upper().endswith("GIÁM ĐỐC")
@@ -159,20 +161,34 @@ def _closing(paper: Paper, chapter: Chapter) -> None:
     paper.signature(receivers, title, ward.signer_name if signs_here else "")
 
 
-def _annex(paper: Paper, chapter: Chapter) -> None:
+def _annexes(paper: Paper, chapter: Chapter) -> None:
+    makers = [_bare_tasks] if tables.bare(chapter.figures) else []
+    makers += [_evidence] if chapter.figures.evidence else []
+    for number, maker in enumerate(makers, 1):
+        paper.annex()
+        maker(paper, chapter, "PHỤ LỤC" if len(makers) == 1 else f"PHỤ LỤC {'I' * number}")
+
+
+def _bare_tasks(paper: Paper, chapter: Chapter, number: str) -> None:
+    _annex_title(paper, chapter, number, "NHIỆM VỤ CHƯA CÓ TIN, BÀI TRONG KỲ")
+    paper.table(tables.bare_tasks(chapter.figures))
+
+
+def _evidence(paper: Paper, chapter: Chapter, number: str) -> None:
     f = chapter.figures
-    if not f.evidence:
-        return
-    paper.annex()
-    paper.line("PHỤ LỤC", Style(14, bold=True), CENTER)
-    paper.line("DANH MỤC BẰNG CHỨNG ĐĂNG, PHÁT", Style(14, bold=True), CENTER)
-    kept_with = f"(Kèm theo Báo cáo số …/{SYMBOL} ngày … tháng … năm {_year(chapter)} của {chapter.ward.centre or 'Trung tâm'})"
-    paper.line(kept_with, Style(14, italic=True), CENTER)
-    paper.gap(6)
+    _annex_title(paper, chapter, number, "DANH MỤC BẰNG CHỨNG ĐĂNG, PHÁT")
     paper.table(tables.evidence(f, MOST_EVIDENCE))
     if len(f.evidence) > MOST_EVIDENCE:
         paper.note(f"Bảng ghi {MOST_EVIDENCE} trong {wording.number(len(f.evidence))} lượt; toàn bộ ở trang tính «Bằng chứng» kèm theo.")
     paper.note(f"Mã duyệt là 12 ký tự đầu của mã băm nội dung đã duyệt. Mã kiểm của bộ số liệu: {f.digest()[:16]}.")
+
+
+def _annex_title(paper: Paper, chapter: Chapter, number: str, title: str) -> None:
+    paper.line(number, Style(14, bold=True), CENTER)
+    paper.line(title, Style(14, bold=True), CENTER)
+    paper.line(f"(Kèm theo Báo cáo số       /{SYMBOL} ngày       tháng       năm {_year(chapter)}", Style(13, italic=True), CENTER)
+    paper.line(f"của {chapter.ward.centre or 'Trung tâm'})", Style(13, italic=True), CENTER)
+    paper.gap(6)
 
 
 def _letterhead(chapter: Chapter) -> Letterhead:
@@ -199,7 +215,7 @@ def _year(chapter: Chapter) -> int:
 
 
 def _subject(chapter: Chapter) -> str:
-    return f"Chiến dịch “{chapter.campaign.name}”" if chapter.campaign else "trên các kênh của phường"
+    return f"thực hiện Chiến dịch “{chapter.campaign.name}”" if chapter.campaign else "trên các kênh của phường"
 
 
 def _basis(chapter: Chapter) -> str:

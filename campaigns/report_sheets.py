@@ -7,7 +7,7 @@ from typing import Any, Protocol
 from campaigns import wording
 from campaigns.tallies import Figures, Tally
 from campaigns.timetable import local
-from channels.contract import Grassroots
+from channels.contract import AIR_SECONDS, Grassroots
 from store.tables import Ward
 
 
@@ -60,17 +60,21 @@ def _tally_columns() -> list[Column]:
 
 
 def _tally(tally: Tally) -> tuple[Any, ...]:
-    rate = (tally.sent + tally.withdrawn) / tally.planned if tally.planned else None
-    return (*(getattr(tally, name) for name in wording.STATES), rate)
+    return (*(getattr(tally, name) for name in wording.STATES), _done(tally)[1])
+
+
+def _done(tally: Tally) -> tuple[int, float | None]:
+    done = tally.sent + tally.withdrawn
+    return done, done / tally.planned if tally.planned else None
 
 
 def _outlets(chapters: Sequence[Counted]) -> Sheet:
-    columns = [WARD, Column("Loại hình (NĐ 49/2024/NĐ-CP)", 28), Column("Nền tảng", 20), Column("Kênh", 28), Column("Tên trên biểu đồ", 34)]
+    columns = [WARD, Column("Loại hình (NĐ 49/2024/NĐ-CP)", 28), Column("Nền tảng", 20), Column("Kênh", 28)]
     columns += [Column("Đơn vị tính", 11), *_tally_columns()]
 
     def rows(f: Figures) -> list[tuple[Any, ...]]:
         return [
-            (wording.sentence(row.grassroots), row.kind_name, row.outlet, f"{row.kind_name}: {row.outlet}", row.unit, *_tally(row.tally))
+            (wording.sentence(row.grassroots), row.kind_name, row.outlet, row.unit, *_tally(row.tally))
             for row in f.outlets
         ]
 
@@ -79,11 +83,12 @@ def _outlets(chapters: Sequence[Counted]) -> Sheet:
 
 def _tasks(chapters: Sequence[Counted]) -> Sheet:
     classes = [str(one) for one in Grassroots if any(row.grassroots == one for chapter in chapters for row in chapter.figures.outlets)]
-    columns = [WARD, Column("Mã", 12), Column("Nhiệm vụ", 60), Column("Văn bản", 40), Column("Mục, điểm", 18), Column("Chủ trì", 24)]
+    columns = [WARD, Column("Mã", 11), Column("Nhiệm vụ", 50), Column("Văn bản", 36), Column("Mục, điểm", 18), Column("Chủ trì", 22)]
     columns += [Column("Tin, bài kế hoạch", 11, "number"), Column("Tin, bài đã đăng, phát", 11, "number")]
     for name in classes:
         columns += [Column(f"{wording.sentence(name)}: {what}", 15, "number") for what in ("kế hoạch", "đã đăng, phát")]
-    columns += [*_tally_columns(), Column("Ghi chú", 18)]
+    columns += [Column("Lượt kế hoạch", 11, "number"), Column("Lượt đã đăng, phát", 11, "number"), Column("Tỷ lệ", 9, "share")]
+    columns += [Column("Ghi chú", 18)]
 
     def rows(f: Figures) -> list[tuple[Any, ...]]:
         made = []
@@ -91,7 +96,7 @@ def _tasks(chapters: Sequence[Counted]) -> Sheet:
             shares = [row.by_grassroots.get(name) for name in classes]
             pairs = [number for share in shares for number in ((share.planned, share.sent) if share else (0, 0))]
             named = (row.code, row.summary, row.document, row.clause, row.lead, row.posts_planned, row.posts_sent)
-            made.append((*named, *pairs, *_tally(row.tally), "" if row.tally.planned else wording.NOTHING))
+            made.append((*named, *pairs, row.tally.planned, *_done(row.tally), "" if row.tally.planned else wording.NOTHING))
         return made
 
     return Sheet("Theo nhiệm vụ", columns, _rows(chapters, rows), frozen=3)
@@ -110,7 +115,7 @@ def _reach(chapters: Sequence[Counted]) -> Sheet:
     def rows(f: Figures) -> list[tuple[Any, ...]]:
         reach = [
             (
-                "Lượt tiếp cận", row.kind_name, "", row.name, row.value, wording.LABELS.get(row.label, row.label), row.deliveries,
+                "Thời lượng phát" if row.name == AIR_SECONDS else "Lượt tiếp cận", row.kind_name, "", row.name, row.value, wording.LABELS.get(row.label, row.label), row.deliveries,
                 row.formula, local(row.first_taken_at, f.zone), local(row.last_taken_at, f.zone),
             )
             for row in f.reach
@@ -129,7 +134,7 @@ def _reach(chapters: Sequence[Counted]) -> Sheet:
 
 def _evidence(chapters: Sequence[Counted]) -> Sheet:
     columns = [WARD, Column("Đăng, phát lúc", 20, "moment"), Column("Giờ lên lịch", 20, "moment"), Column("Nền tảng", 20), Column("Kênh", 26)]
-    columns += [Column("Tin, bài", 50), Column("Liên kết", 50), Column("Mã bài trên nền tảng", 28), Column("Người soạn", 20)]
+    columns += [Column("Tin, bài", 42), Column("Liên kết", 40), Column("Mã bài trên nền tảng", 22), Column("Người soạn", 18)]
     columns += [Column("Người duyệt", 20), Column("Mã duyệt", 15), Column("Nhãn", 12), Column("Ghi chú", 22), Column("Mã lượt", 14)]
 
     def rows(f: Figures) -> list[tuple[Any, ...]]:

@@ -5,9 +5,10 @@ from datetime import datetime
 
 from campaigns import wording
 from campaigns.paper import Table
-from campaigns.tallies import Figures, OutletRow, Share, Tally, TaskRow, Trouble
+from campaigns.tallies import AirRow, Figures, OutletRow, ReachRow, Share, Tally, TaskRow, Trouble
 from campaigns.timetable import local
-from campaigns.wording import number, percent, sentence, short_moment
+from campaigns.wording import count, number, percent, sentence, short_moment
+from channels.contract import AIR_SECONDS
 from content.templates import format_date
 from content.text import cut
 
@@ -22,9 +23,9 @@ def summary(f: Figures) -> str:
     t = f.total
     text = (
         f"Đã đăng, phát {number(_done(t))}/{number(t.planned)} lượt theo kế hoạch, đạt {percent(_done(t), t.planned)}; "
-        f"{number(f.posts_sent)}/{number(f.posts)} tin, bài đã đến với người dân trên ít nhất một kênh"
+        f"{number(f.posts_sent)}/{number(f.posts)} tin, bài đã lên ít nhất một kênh"
     )
-    faults = [f"{number(getattr(t, name))} lượt {wording.STATES[name].lower()}" for name in ("failed", "missed") if getattr(t, name)]
+    faults = [f"{count(getattr(t, name))} lượt {wording.STATES[name].lower()}" for name in ("failed", "missed") if getattr(t, name)]
     return text + (f"; {', '.join(faults)}." if faults else ".")
 
 
@@ -40,7 +41,7 @@ def outlets(f: Figures) -> Table:
     rows.append(("", "Tổng cộng", "lượt", *_counts(f.total)))
     return Table(
         ("TT", "Kênh", "Đơn vị tính", "Kế hoạch", "Đã đăng, phát", "Tỷ lệ", "Không đăng được", "Lỡ giờ", "Đã hủy, bỏ", "Chưa xong"),
-        (9, 39, 18, 15, 15, 16, 15, 12, 12, 14),
+        (10, 41, 16, 14, 14, 16, 15, 11, 12, 14),
         "clcrrrrrrr",
         rows,
         frozenset({len(rows) - 1}),
@@ -51,40 +52,50 @@ def coverage(f: Figures) -> str:
     """How many tasks of the plan were served."""
     named = [row for row in f.tasks if row.task_id is not None]
     served = sum(1 for row in named if row.posts_sent)
-    bare = sum(1 for row in named if not row.tally.planned)
+    nothing = bare(f)
     text = f"{served}/{len(named)} nhiệm vụ của kế hoạch có tin, bài đã đăng, phát trong kỳ"
-    return f"{text}; còn {bare} nhiệm vụ chưa có tin, bài." if bare else f"{text}."
+    return f"{text}; còn {len(nothing)} nhiệm vụ chưa có tin, bài (Phụ lục kèm theo)." if nothing else f"{text}."
 
 
 def tasks(f: Figures) -> Table:
-    """Plan against done: every task, with posts and, for each class in use, sent/planned."""
+    """Plan against done: every task with something planned, and for each class in use sent/planned."""
     classes = list(dict.fromkeys(row.grassroots for row in f.outlets))
-    share = 66 / len(classes) if classes else 0
     rows: list[tuple[str, ...]] = []
     document = ""
-    bare: set[int] = set()
-    for place, row in enumerate(f.tasks, 1):
+    for place, row in enumerate((row for row in f.tasks if row.tally.planned), 1):
         if row.document != document:
             document = row.document
             rows.append((document,))
-        if not row.tally.planned:
-            bare.add(len(rows))
         rows.append(_task(place, row, classes))
-    named = 82 if classes else 82 + 66
-    return Table(
-        ("TT", "Nhiệm vụ", "Tin, bài", *(sentence(name) for name in classes)),
-        (9, named, 14 if classes else 20, *(share for _ in classes)),
-        "cl" + "c" * (1 + len(classes)),
-        rows,
-        frozenset(bare),
-    )
+    heading = ("TT", "Nhiệm vụ", "Mục, điểm của văn bản", "Tin, bài", *(sentence(name) for name in classes))
+    widths = (10, 108 - 18 * len(classes), 28, 14, *(18 for _ in classes))
+    return Table(heading, widths, "cll" + "c" * (1 + len(classes)), rows)
+
+
+def bare(f: Figures) -> list[TaskRow]:
+    """The tasks of the plan for which nothing was planned in the period."""
+    return [row for row in f.tasks if not row.tally.planned]
+
+
+def bare_tasks(f: Figures) -> Table:
+    """Those tasks, for a page across."""
+    rows: list[tuple[str, ...]] = []
+    document = ""
+    for place, row in enumerate(bare(f), 1):
+        if row.document != document:
+            document = row.document
+            rows.append((document,))
+        rows.append((str(place), row.summary, row.clause, row.lead, wording.NOTHING))
+    heading = ("TT", "Nhiệm vụ", "Mục, điểm của văn bản", "Chủ trì", "Trong kỳ")
+    return Table(heading, (10, 113, 47, 45, 32), "clllc", rows)
 
 
 def on_air(f: Figures) -> list[str]:
     """Pieces, airings and minutes of the loudspeakers."""
     if not f.air:
         return ["Trong kỳ không có lượt phát thanh."]
-    return [_air(row.kind_name, row.posts, row.airings, row.seconds) for row in f.air]
+    told = {row.kind: row for row in f.reach if row.name == AIR_SECONDS}
+    return [_air(row, told.get(row.kind)) for row in f.air]
 
 
 def reach(f: Figures) -> Table:
@@ -94,10 +105,10 @@ def reach(f: Figures) -> Table:
             str(place), row.kind_name, row.name, number(row.value), wording.LABELS.get(row.label, row.label),
             number(row.deliveries), row.formula, short_moment(row.last_taken_at, f.zone),
         )
-        for place, row in enumerate(f.reach, 1)
+        for place, row in enumerate((row for row in f.reach if row.name != AIR_SECONDS), 1)
     ]  # fmt: skip
-    heading = ("TT", "Nền tảng", "Chỉ số", "Giá trị", "Nhãn", "Số lượt đăng có số đo", "Cách tính", "Lấy số gần nhất")
-    return Table(heading, (9, 24, 26, 18, 16, 16, 34, 20), "cllrccll", rows)
+    heading = ("TT", "Nền tảng", "Chỉ số", "Giá trị (lượt)", "Nhãn", "Số lượt đăng có số đo", "Cách tính", "Lấy số gần nhất")
+    return Table(heading, (10, 23, 25, 17, 15, 16, 32, 22), "cllrccll", rows)
 
 
 def audience(f: Figures) -> Table:
@@ -110,7 +121,7 @@ def audience(f: Figures) -> Table:
         for place, row in enumerate(f.audience, 1)
     ]  # fmt: skip
     heading = ("TT", "Kênh", "Chỉ số", "Giá trị", "Nhãn", "Cách tính", "Lấy số lúc")
-    return Table(heading, (9, 36, 28, 18, 16, 36, 20), "cllrcll", rows)
+    return Table(heading, (10, 33, 28, 16, 15, 36, 22), "cllrcll", rows)
 
 
 def labels(f: Figures) -> str:
@@ -136,26 +147,26 @@ def lateness(f: Figures) -> Table:
         for row in (*f.lateness[1:], f.lateness[0])
     ]
     heading = ("Nền tảng", "Số lượt", "Trung vị", "95% không quá", "Lâu nhất")
-    return Table(heading, (60, 20, 28, 28, 28), "lrrrr", rows, frozenset({len(rows) - 1}))
+    return Table(heading, (56, 20, 28, 28, 28), "lrrrr", rows, frozenset({len(rows) - 1}))
 
 
 def trouble_summary(f: Figures) -> str:
     """How many, and for what reasons, the commonest first."""
     reasons = Counter(row.reason for row in f.troubles).most_common()
-    named = "; ".join(f"{reason[:1].lower()}{reason[1:]}: {number(count)} lượt" for reason, count in reasons)
-    return f"Có {number(len(f.troubles))} lượt không đăng, phát được hoặc chưa rõ kết quả. Nguyên nhân: {named}."
+    named = "; ".join(f"{reason[:1].lower()}{reason[1:]}: {count(times)} lượt" for reason, times in reasons)
+    return f"Có {count(len(f.troubles))} lượt không đăng, phát được hoặc chưa rõ kết quả. Nguyên nhân: {named}."
 
 
 def troubles(f: Figures, most: int) -> Table:
     """The first ``most`` of them."""
     rows = [_trouble(place, row, f.zone) for place, row in enumerate(f.troubles[:most], 1)]
-    return Table(("TT", "Giờ lên lịch", "Kênh", "Tin, bài", "Kết quả", "Nguyên nhân"), (9, 24, 30, 43, 22, 36), "ccllll", rows)
+    return Table(("TT", "Giờ lên lịch", "Kênh", "Tin, bài", "Kết quả", "Nguyên nhân"), (10, 22, 30, 41, 20, 37), "ccllll", rows)
 
 
 def next_period(f: Figures) -> list[str]:
     """What is approved for after the period, by task."""
     return [
-        f"{place}. {row.summary.rstrip('.')}: {number(row.posts)} tin, bài đã duyệt, đăng {_span(row.first_due_at, row.last_due_at, f.zone)}."
+        f"{place}. {row.summary.rstrip('.')}: {count(row.posts)} tin, bài đã duyệt, đăng {_span(row.first_due_at, row.last_due_at, f.zone)}."
         for place, row in enumerate(f.upcoming, 1)
     ]
 
@@ -171,7 +182,7 @@ def evidence(f: Figures, most: int) -> Table:
         for place, row in enumerate(f.evidence[:most], 1)
     ]  # fmt: skip
     heading = ("TT", "Thời điểm đăng, phát", "Kênh", "Tin, bài", "Liên kết hoặc mã bài", "Người soạn/\nNgười duyệt", "Mã duyệt", "Nhãn")
-    return Table(heading, (10, 24, 38, 62, 55, 28, 17, 17), "cclllccc", rows, size=10)
+    return Table(heading, (10, 22, 38, 54, 48, 33, 24, 18), "cclllccc", rows, size=10)
 
 
 def _done(tally: Tally) -> int:
@@ -190,17 +201,17 @@ def _outlet(place: int, row: OutletRow) -> tuple[str, ...]:
 
 
 def _task(place: int, row: TaskRow, classes: list[str]) -> tuple[str, ...]:
-    said = f"{row.summary} ({row.clause})" if row.clause else row.summary
-    if not row.tally.planned:
-        return (str(place), said, wording.NOTHING, *("–" for _ in classes))
     shares = [row.by_grassroots.get(name, Share()) for name in classes]
     cells = (f"{number(share.sent)}/{number(share.planned)}" if share.planned else "–" for share in shares)
-    return (str(place), said, f"{number(row.posts_sent)}/{number(row.posts_planned)}", *cells)
+    return (str(place), row.summary, row.clause, f"{number(row.posts_sent)}/{number(row.posts_planned)}", *cells)
 
 
-def _air(name: str, posts: int, airings: int, total: int | None) -> str:
-    time = f"tổng thời lượng {wording.minutes(total)}" if total is not None else "chưa có số đo thời lượng"
-    return f"{name}: {number(posts)} tin, {number(airings)} lượt phát, {time}."
+def _air(row: AirRow, told: ReachRow | None) -> str:
+    text = f"{row.kind_name}: {count(row.posts)} tin, {count(row.airings)} lượt phát"
+    if row.seconds is None or told is None:
+        return f"{text}; chưa có số đo thời lượng."
+    label = wording.LABELS.get(told.label, told.label).lower()
+    return f"{text}, tổng thời lượng {wording.minutes(row.seconds)} ({label}; {told.formula})."
 
 
 def _trouble(place: int, row: Trouble, zone: str) -> tuple[str, ...]:

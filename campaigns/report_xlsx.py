@@ -71,7 +71,7 @@ def _created(chapter: Chapter) -> datetime:
 def _cover(book: Any, chapters: Sequence[Chapter], looks: _Looks) -> None:
     paper = _page(book, "Tổng hợp", looks)
     paper.set_column(0, 0, 46)
-    paper.set_column(1, len(chapters), 34)
+    paper.set_column(1, len(chapters), 52)
     paper.write_string(0, 0, "SỐ LIỆU KÈM THEO BÁO CÁO THÔNG TIN, TUYÊN TRUYỀN", looks.title)
     if any(chapter.rehearsal for chapter in chapters):
         paper.write_string(1, 0, wording.REHEARSAL, looks.warning)
@@ -159,24 +159,32 @@ def _write(paper: Any, row: int, at: int, value: Any, kind: str, looks: _Looks) 
 
 
 def _charts(book: Any, drawn: dict[str, tuple[Any, Sheet]]) -> None:
-    paper, sheet = drawn["Theo kênh"]
-    if sheet.rows:
-        _chart(book, paper, sheet, "column", "Kế hoạch và đã đăng, phát theo kênh", [4], [6, 7])
-    paper, sheet = drawn["Theo ngày"]
-    if sheet.rows:
-        _chart(book, paper, sheet, "line", "Kế hoạch và đã đăng, phát theo ngày", [1], [2, 3])
+    for name, kind, label, series in (("Theo kênh", "column", 2, (5, 6)), ("Theo ngày", "line", 1, (2, 3))):
+        paper, sheet = drawn[name]
+        for place, (ward, first, last) in enumerate(_spans(sheet)):
+            chart = _chart(book, name, kind, (first, last), label, series)
+            chart.set_title({"name": f"{ward}: kế hoạch và đã đăng, phát {name.lower()}", "name_font": {"size": 12}})
+            paper.insert_chart(len(sheet.rows) + 2 + 18 * place, 0, chart)
 
 
-def _chart(book: Any, paper: Any, sheet: Sheet, kind: str, title: str, names: list[int], series: list[int]) -> None:
+def _spans(sheet: Sheet) -> list[tuple[str, int, int]]:
+    """Each ward with its first and last row in the sheet."""
+    spans: dict[str, list[int]] = {}
+    for number, row in enumerate(sheet.rows, 1):
+        spans.setdefault(row[0], []).append(number)
+    return [(ward, rows[0], rows[-1]) for ward, rows in spans.items()]
+
+
+def _chart(book: Any, name: str, kind: str, rows: tuple[int, int], label: int, series: tuple[int, int]) -> Any:
     chart = book.add_chart({"type": kind})
-    last = len(sheet.rows)
+    first, last = rows
     for at, colour in zip(series, ("#7F9DB9", "#B3261E"), strict=True):
-        values = {"name": [sheet.name, 0, at], "values": [sheet.name, 1, at, last, at], "line": {"color": colour}, "fill": {"color": colour}}
-        chart.add_series({**values, "categories": [sheet.name, 1, names[0], last, names[0]]})
-    chart.set_title({"name": title, "name_font": {"size": 12}})
+        look = {"line": {"color": colour, "width": 2}, "fill": {"color": colour}}
+        values = {"name": [name, 0, at], "values": [name, first, at, last, at], "categories": [name, first, label, last, label]}
+        chart.add_series({**look, **values})
     chart.set_legend({"position": "bottom"})
     chart.set_y_axis({"min": 0, "major_gridlines": {"visible": True, "line": {"color": "#D9D9D9"}}})
     if kind == "line":
         chart.set_x_axis({"num_format": "dd/mm"})
-    chart.set_size({"width": 900, "height": 340})
-    paper.insert_chart(last + 2, 0, chart)
+    chart.set_size({"width": 720, "height": 320})
+    return chart

@@ -44,6 +44,20 @@ NO_TASK = "Tin, bài không gắn với nhiệm vụ nào trong kế hoạch"
 NOTHING = "Chưa có tin, bài"
 
 
+WHY_STATE = {
+    "failed": "Nền tảng không cho biết lý do",
+    "missed": "Quá thời hạn cho phép mà chưa gửi được",
+    "unknown": "Đang chờ tra cứu kết quả trên nền tảng",
+    "needs_human": "Không tra cứu được kết quả trên nền tảng",
+    "closed": "Người phụ trách quyết định không đăng lại",
+}
+
+
+def count(value: int) -> str:
+    """A number of things within a sentence: 05 kênh, 12 tin, 1.250 lượt."""
+    return f"{value:02d}" if 0 < value < 10 else number(value)
+
+
 def number(value: int | float) -> str:
     """1.250.000 and 98,5."""
     return format_number(value)

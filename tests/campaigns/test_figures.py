@@ -126,10 +126,10 @@ def test_difficulties_say_why_in_vietnamese(counted: Figures) -> None:
     reasons = [(row.state, row.reason) for row in counted.troubles]
     assert reasons == [
         ("failed", "Tài khoản của kênh không có quyền đăng"),
-        ("missed", "Lỡ giờ"),
-        ("needs_human", "Cần người xem"),
-        ("unknown", "Chưa rõ kết quả"),
-        ("closed", "Đã bỏ"),
+        ("missed", "Quá thời hạn cho phép mà chưa gửi được"),
+        ("needs_human", "Không tra cứu được kết quả trên nền tảng"),
+        ("unknown", "Đang chờ tra cứu kết quả trên nền tảng"),
+        ("closed", "Người phụ trách quyết định không đăng lại"),
     ]
 
 
