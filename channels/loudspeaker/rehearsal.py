@@ -1,12 +1,14 @@
 """The loudspeakers in a rehearsal: real programmes in a folder of their own, read back from it."""
 
+from html import escape
 from pathlib import Path
 from typing import Any, ClassVar
 
-from channels.loudspeaker.days import PLAYLIST, SCRIPT, SOUND, Card, listed, programmes
+from channels.loudspeaker.days import SCRIPT, SOUND, Card, listed, programmes
 from channels.twin import Place, Rehearsal, Trace, Twin
 from channels.wire import Wire
 from content.plans import load_plans
+from content.speech import length_in_words
 
 
 class LoudspeakerRehearsal(Rehearsal):
@@ -41,12 +43,19 @@ def _spoken(account: str) -> str:
 
 
 def _trace(place: Place, folder: Path, path: Path, card: Card) -> Trace:
-    files = (path / SOUND, path / SCRIPT, path.parent / PLAYLIST)
+    text = (path / SCRIPT).read_text("utf-8")
     return Trace(
         account=place.account,
         remote_id=path.relative_to(folder).as_posix(),
         at=card.written,
         title=card.title,
-        text=(path / SCRIPT).read_text("utf-8"),
-        files=tuple(file for file in files if file.exists()),
+        text=text,
+        html=_page(card, text),
+        files=(path / SOUND,) if (path / SOUND).exists() else (),
     )
+
+
+def _page(card: Card, text: str) -> str:
+    sound = "bản nghe thử bằng giọng tổng hợp" if card.synthetic else "phát thanh viên đọc trực tiếp"
+    facts = f"Giờ phát {card.due:%Hh%M} ngày {card.due:%d/%m/%Y}, {length_in_words(card.seconds)}, {sound}."
+    return "\n".join(f"<p>{escape(line)}</p>" for line in [facts, *text.splitlines()] if line.strip())

@@ -405,7 +405,7 @@ async def test_a_rehearsal_reads_back_what_stands_in_the_play_lists(tmp_path: Pa
     assert [trace.remote_id for trace in traces] == [first.remote_id]
     assert traces[0].at == NOW and traces[0].account == "dong-hai"
     assert "Đài truyền thanh phường Đông Hải" in traces[0].text
-    assert {file.name for file in traces[0].files} == {"kich-ban.txt", "danh-sach-phat.m3u8"}
+    assert "Giờ phát 17h00 ngày 25/11/2026" in traces[0].html and "đọc trực tiếp" in traces[0].html
 
 
 def test_the_preview_shows_script_length_and_doubts(tmp_path: Path) -> None:
