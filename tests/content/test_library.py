@@ -10,6 +10,7 @@ import pytest
 from content.document import Document, plain
 from content.kit import LIBRARY, for_plan, parsed, shipped
 from content.plans import Plan, PlanMistake, load_plans, read_plan
+from content.speech import say
 from content.templates import FieldMistakes, Template, TemplateField
 from content.text import words
 
@@ -175,6 +176,14 @@ def test_the_loudspeaker_text_is_written_for_the_ear(slug: str):
             assert 60 <= words(spoken) <= 150, words(spoken)
             assert re.match(r"(Kính thưa|Thân mến gửi)", spoken)
             assert re.search(r"[Xx]in (nhắc|cảm ơn|khen|chúc|tiếp tục|gửi)|Cảm ơn|Xin chúc", spoken)
+
+
+@each_template
+def test_nothing_in_the_loudspeaker_text_is_left_unread(slug: str):
+    for document in documents(slug):
+        reading = say(plain(document.for_channel("loudspeaker").blocks))
+        assert not reading.doubts
+        assert not re.search(r"[\d/#%&]", reading.text), reading.text
 
 
 @each_template
