@@ -9,6 +9,9 @@ from content.speech_reader import Reader, word_before
 
 _NUMBER = r"\d{1,3}(?:\.\d{3})+(?:,\d+)?|\d+,\d+|\d+"
 _PERCENT = re.compile(r"(?<=\d)\s?%")
+_PLATE = re.compile(r"(?<!\w)\d{2}[A-ZĐ][A-Z\d]?[- ]\d{3}\.\d{2}(?!\d)")
+_HEIGHT = re.compile(r"(?<![\w.,])(\d)m(\d{1,2})(?!\w)")
+_COLON = re.compile(r"(?<=\d)\s?:\s?(?=\d)")
 _BELOW_ZERO = re.compile(r"(?<![\w)])[-−–](?=\d+(?:,\d+)?\s?(?:°|º|độ|oC))")
 _RANGE = re.compile(rf"(?<![\w.,])({_NUMBER})((?: ?%)?)(\s?[-–]\s?)(?=({_NUMBER})(?![.,]?\d))")
 _TIMES = re.compile(r"(?<=\d)\s?[x×]\s?(?=\d)")
@@ -33,21 +36,27 @@ _ANY = re.compile(r"\d+")
 
 def quantities(text: str, reader: Reader) -> str:
     """Everything that is still written with digits."""
+    text = _HEIGHT.sub(r"\1 mét \2", _PLATE.sub(lambda match: _plate(match.group(), reader), text))
     text = _BELOW_ZERO.sub(_minus, text)
     text = _units(reader.lexicon).sub(lambda match: _with_unit(match, reader), text)
     text = _RANGE.sub(lambda match: _range(match, reader), text)
     text = _PERCENT.sub(" phần trăm", text)
     text = _TIMES.sub(" nhân ", text)
-    text = _IN_HOURS.sub(" trong ", per(text))
+    text = _IN_HOURS.sub(" trong ", per(per(text)))
     text = _WEEKDAYS.sub(" đến ", text)
     text = _WEEKDAY.sub(lambda match: _weekday(match, reader), text)
     text = _CLASS.sub(lambda match: _class(match, reader), text)
     text = _CODE.sub(lambda match: _code(match.group(), reader), text)
     text = _FRACTION.sub(lambda match: _fraction(match, reader), text)
-    text = _SLASH.sub(" trên ", text)
+    text = _COLON.sub(", ", _SLASH.sub(" trên ", text))
     text = _SECTION.sub(lambda match: _section(match.group(), reader), text)
     text = _PLAIN.sub(lambda match: _number(match, reader), text)
     return _ANY.sub(lambda match: f" {reader.numbers.digits(match.group())} ", text)
+
+
+def _plate(written: str, reader: Reader) -> str:
+    series, number = re.split(r"[- ]", written)
+    return f"{' '.join(letters(sign) or reader.numbers.digits(sign) for sign in series)}, {reader.numbers.digits(number)}"
 
 
 def _minus(match: re.Match[str]) -> str:
@@ -65,7 +74,7 @@ def _units(lexicon: Lexicon) -> re.Pattern[str]:
 
 def _with_unit(match: re.Match[str], reader: Reader) -> str:
     space, unit, per_unit = match.groups()
-    if space and unit in ("k", "K", "s", "tr", "V", "W", "l", "g"):
+    if space and unit in ("k", "K", "s", "V", "W", "l", "g"):
         return match.group()
     said = reader.lexicon.units[unit]
     if not per_unit:

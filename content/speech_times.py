@@ -7,12 +7,14 @@ from content.speech_numbers import roman
 from content.speech_reader import Reader, word_before
 
 _DAYS = re.compile(
-    r"(?<![\w/.,])(\d{1,2})(?:/(\d{1,2}))?(?:/(\d{4}))?\s*[-–]\s*(\d{1,2}/\d{1,2}(?:/\d{4})?)(?![\w/])"
+    r"(?<![\w/.,])(\d{1,2})(?:/(\d{1,2}))?(?:/(\d{4}))?(\s*[-–]\s*|\s+đến\s+(?:ngày\s+)?)(\d{1,2}/\d{1,2}(?:/\d{4})?)(?![\w/])"
 )
 _FULL = re.compile(r"(?<![\w/.,-])(\d{1,2})([/.-])(\d{1,2})\2(\d{4})(?![\w/]|[.,]\d)")
 _ISO = re.compile(r"(?<![\w/.,-])(\d{4})-(\d{2})-(\d{2})(?![\w/]|[.,]\d)")
 _DAY_MONTH = re.compile(r"(?<![\w/.,-])(\d{1,2})/(\d{1,2})(?![\w/]|[.,]\d)")
 _MONTH_YEAR = re.compile(r"(?<![\w/.,-])(\d{1,2})/(\d{4})(?![\w/]|[.,]\d)")
+_MONTH_DASH_YEAR = re.compile(r"\b([Tt]háng \d{1,2})\s?[-–]\s?(?=(?:19|20)\d\d(?!\d))")
+_DAY_DASH_MONTH = re.compile(r"\b([Nn]gày )(\d{1,2})[-–.](\d{1,2})(?![\w/]|[.,-]\d)")
 _WRITTEN = re.compile(r"(?<!\w)(\d{1,2}) tháng (\d{1,2})(?!\w)(?: năm (\d{4})(?!\w))?")
 _DAY = re.compile(
     r"(?<!mỗi )(?<!một )(?<!hằng )(?<!hàng )\b([Nn]gày )(\d{1,2})(?![\w/]|[.,-]\d| (?:lần|buổi|ca|lượt|viên|giờ|bữa|tiếng|triệu)\b)"
@@ -20,8 +22,10 @@ _DAY = re.compile(
 _MONTH = re.compile(r"\b([Tt]háng )(\d{1,2})(?![\w/]|[.,-]\d| (?:lần|buổi|ca|lượt)\b)")
 _QUARTER = re.compile(r"\b(quý)\s+([IV]+|[1-4])(?:\s*[/-]\s*(\d{4}))?(?!\w)", re.IGNORECASE)
 _FRACTION_OF = re.compile(
-    r"\s*(?:số|tổng|diện tích|dân số|thời gian|khối|quãng|chiều|phần|hộ|người|lượng|giá|mức|đại biểu|thành viên)\b"
+    r"\s*(?:km|kg|ha|lít|tiếng|số|tổng|diện tích|dân số|thời gian|khối|quãng|chiều|phần|hộ|người|lượng|giá|mức|đại biểu|thành viên)\b"
 )
+
+_ABOUT = ("hơn", "gần", "khoảng", "bằng", "chiếm", "quá", "được")
 
 _HOUR_RANGE = re.compile(r"(\d{1,2}(?:[hg:]\d{0,2})?['’]?)\s*[-–]\s*(?=\d{1,2}(?:h|[g:]\d\d))")
 _HOUR = re.compile(
@@ -42,6 +46,7 @@ _BARE = re.compile(r"(?<![\w.&/-])([IVX]{2,})(?![\w&/-])")
 def dates(text: str, reader: Reader) -> str:
     """Dates, spans of dates, months and quarters; a day and month that are no date stay for the fractions."""
     if "/" in text or "-" in text or "–" in text or "." in text:
+        text = _DAY_DASH_MONTH.sub(_slashed, _MONTH_DASH_YEAR.sub(r"\1/", text))
         text = _DAYS.sub(lambda match: _span(match, reader), text)
         text = _FULL.sub(lambda match: _date(match, match[1], match[3], match[4], reader), text)
         text = _ISO.sub(lambda match: _date(match, match[3], match[2], match[1], reader), text)
@@ -53,8 +58,15 @@ def dates(text: str, reader: Reader) -> str:
     return _MONTH.sub(lambda match: match[1] + _month(match[2], reader), text)
 
 
+def _slashed(match: re.Match[str]) -> str:
+    day, month = int(match[2]), int(match[3])
+    return f"{match[1]}{day}/{month}" if day > month and _possible(day, month, 2024) else match.group()
+
+
 def _span(match: re.Match[str], reader: Reader) -> str:
-    day, month, year, last = match.groups()
+    day, month, year, joint, last = match.groups()
+    if "đến" in joint and (month or word_before(match.string, match.start()) not in ("từ", "ngày")):
+        return match.group()
     ends = [int(part) for part in last.split("/")]
     if not _possible(int(day), int(month or ends[1]), 2024) or not _possible(ends[0], ends[1], 2024):
         return match.group()
@@ -89,6 +101,8 @@ def _day_month(match: re.Match[str], reader: Reader) -> str:
     day, month = int(match[1]), int(match[2])
     before = word_before(match.string, match.start())
     if not _possible(day, month, 2024):
+        return match.group()
+    if day < month and before in _ABOUT:
         return match.group()
     if day < month and before != "ngày" and _FRACTION_OF.match(match.string, match.end()):
         return match.group()

@@ -105,6 +105,20 @@ MORE = {
     "email marketing": "i-meo ma-két-tinh",
     "ngày 4 tháng 11": "ngày mùng bốn tháng mười một",
     "trước ngày 31/12/2026.": f"trước ngày ba mươi mốt tháng mười hai năm {Y26}.",
+    "phí 25.000 đồng/hộ/tháng": "phí hai mươi lăm nghìn đồng một hộ một tháng",
+    "từ 15 đến 20/12/2026": f"từ ngày mười lăm đến hai mươi tháng mười hai năm {Y26}",
+    "Tháng 12-2026": f"Tháng mười hai năm {Y26}",
+    "ngày 20-11 và ngày 8-3": "ngày hai mươi tháng mười một và ngày mùng tám tháng ba",
+    "hơn 1/3 số dân, chiếm 1/4": "hơn một phần ba số dân, chiếm một phần tư",
+    "cao từ 1m60": "cao từ một mét sáu mươi",
+    "xe 29B1-123.45": "xe hai chín bê một, một hai ba bốn năm",
+    "trên QL.5": "trên quốc lộ năm",
+    "Ngân hàng số 8, tỷ lệ 1:500": "Ngân hàng số tám, tỷ lệ một, năm trăm",
+    "gia đình anh 3 con/hộ": "gia đình anh ba con một hộ",
+    "T2-T6, 7h30-11h30": "Thứ hai đến thứ sáu, bảy giờ ba mươi phút đến mười một giờ ba mươi phút",
+    "mưa 50 mm/24h": "mưa năm mươi mi-li-mét trong hai mươi tư giờ",
+    "đợt 2/2026": f"đợt hai năm {Y26}",
+    "ĐT: 0225.3.842.123 - 0912.345.678": "Điện thoại: không hai hai năm, ba, tám bốn hai, một hai ba, không chín một hai, ba bốn năm, sáu bảy tám",
     "TT Đảng uỷ (để b/c)": "Thường trực Đảng ủy (để báo cáo)",
 }
 
@@ -130,7 +144,7 @@ def test_the_southern_voice_says_le_and_ngan() -> None:
 
 
 @pytest.mark.parametrize(
-    "written", ["Nhóm XQZT họp", "Chương trình Hackathon", "mã hồ sơ HX7B29", "tỷ số 3-1"]
+    "written", ["Nhóm XQZT họp", "Chương trình Hackathon", "mã hồ sơ HX7B29", "tỷ số 3-1", "15 CN may"]
 )
 def test_what_is_not_sure_is_flagged(written: str) -> None:
     reading = say(written)
