@@ -7,11 +7,12 @@ from itertools import combinations
 
 import pytest
 
+from content import kit
 from content.document import Document, plain
 from content.kit import LIBRARY, for_plan, parsed, shipped
 from content.plans import Plan, PlanMistake, load_plans, read_plan
 from content.speech import say
-from content.templates import FieldMistakes, Template, TemplateField
+from content.templates import FieldMistakes, Template, TemplateField, TemplateMistake
 from content.text import words
 
 KIT = parsed()
@@ -218,6 +219,14 @@ def test_each_ward_is_offered_enough_to_fill_a_week():
     assert len(for_plan(PLANS["ltn"])) >= 30
     assert "cai-cach-hanh-chinh-dong-hai" not in for_plan(PLANS["ltn"])
     assert "ke-hoach-le-thanh-nghi" not in for_plan(PLANS["dh"])
+
+
+def test_a_broken_file_of_the_kit_is_named(tmp_path, monkeypatch):
+    (tmp_path / "mau-hong.md").write_text("---\nname: Hỏng\n---\n{{ la }}\n", "utf-8")
+    monkeypatch.setattr(kit, "LIBRARY", tmp_path)
+    kit._parsed.cache_clear()
+    with pytest.raises(TemplateMistake, match=r"«mau-hong\.md».*Dòng 4"):
+        parsed()
 
 
 # The plans
