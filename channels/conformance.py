@@ -5,25 +5,25 @@ Subclass it in a test module, name the channel and the path of its visible call,
 the promise is kept and raises AssertionError, saying what was broken, when it is not.
 """
 
-import asyncio
 import logging
 import unicodedata
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import contextmanager
 from typing import ClassVar
 
 from pydantic import ValidationError
 
+from channels.conformance_steps import Steps
+from channels.conformance_steps import document as document
+from channels.conformance_steps import promise as promise
 from channels.contract import (
     EMPTY,
     Capability,
     Certainty,
     Channel,
     Deferred,
-    Found,
     Handle,
     Message,
-    Outcome,
     Pending,
     Published,
     Reason,
@@ -31,8 +31,7 @@ from channels.contract import (
     Unknown,
 )
 from channels.rehearsing import Scene
-from channels.twin import FaultKind, Trace
-from content.document import Document, Source, read
+from channels.twin import FaultKind
 
 _VERBS = {
     Capability.STAGE: "stage",
@@ -41,33 +40,11 @@ _VERBS = {
     Capability.WITHDRAW: "withdraw",
     Capability.RENEW: "renew",
 }
-_BODY = "Bộ phận Một cửa **làm việc cả sáng thứ Bảy**.\n\n- Nộp hồ sơ trực tuyến\n- Nhận kết quả tại nhà"
 
 
-def promise(kept: object, broken: str) -> None:
-    """Raise AssertionError with what was broken, unless the promise was kept."""
-    if not kept:
-        raise AssertionError(broken)
-
-
-def document(number: int) -> Document:
-    """A short text with a link of its own, written in NFD as some keyboards do."""
-    _, blocks = read(_BODY)
-    return Document(
-        title=unicodedata.normalize("NFD", f"Thông báo số {number} của phường"),
-        summary=unicodedata.normalize("NFD", "Lịch làm việc mới của Bộ phận Một cửa."),
-        blocks=blocks,
-        link=f"https://lantoa.example/{number}abc",
-        source=Source("Ủy ban nhân dân phường"),
-        hashtags=("#HảiPhòng",),
-    )
-
-
-class Conformance:
+class Conformance(Steps):
     """The suite. ``visible_path`` is part of the path of the one visible call, ``stage_path`` of a hidden one."""
 
-    channel: ClassVar[type[Channel]]
-    visible_path: ClassVar[str]
     stage_path: ClassVar[str] = ""
 
     def message(self, channel: Channel, scene: Scene, number: int = 1) -> Message:
@@ -91,8 +68,14 @@ class Conformance:
         async with self._open(scene) as channel:
             message = self.message(channel, scene)
             for field, limit in self.edges(channel):
-                promise(field not in _errors(channel, _filled(message, field, limit)), f"{field}: {limit} was refused")
-                promise(field in _errors(channel, _filled(message, field, limit + 1)), f"{field}: {limit + 1} was let by")
+                promise(
+                    field not in _errors(channel, _filled(message, field, limit)),
+                    f"{field}: {limit} was refused",
+                )
+                promise(
+                    field in _errors(channel, _filled(message, field, limit + 1)),
+                    f"{field}: {limit + 1} was let by",
+                )
 
     def edges(self, channel: Channel) -> Iterator[tuple[str, int]]:
         """Fields of a part and their limits in characters."""
@@ -127,7 +110,10 @@ class Conformance:
             scene.forward(86_400)
             measure = await (await self._renewed(channel, scene)).measure(outcome.remote_id)  # type: ignore[union-attr]
             promise(measure.figures and measure.reason is None, f"nothing measured: {measure}")
-            promise(all(figure.formula and figure.value >= 0 for figure in measure.figures), "a figure without formula")
+            promise(
+                all(figure.formula and figure.value >= 0 for figure in measure.figures),
+                "a figure without formula",
+            )
 
     async def test_a_withdrawn_post_is_gone(self, scene: Scene) -> None:
         """Withdrawn means that citizens no longer see it."""
@@ -152,7 +138,12 @@ class Conformance:
                     promise(_deferred(outcome, Reason.UNREACHABLE), f"publish: {outcome}")
                     promise(await deaf.health() == Reason.UNREACHABLE, "health does not say unreachable")
                     staged = await deaf.stage(message, 0)
-                    promise(staged == EMPTY or isinstance(staged, Handle) or _deferred(staged, Reason.UNREACHABLE), f"stage: {staged}")
+                    promise(
+                        staged == EMPTY
+                        or isinstance(staged, Handle)
+                        or _deferred(staged, Reason.UNREACHABLE),
+                        f"stage: {staged}",
+                    )
 
     async def test_documented_refusals(self, scene: Scene) -> None:
         """Too fast: deferred with a time. Refused and dead token: a person must act. Nothing is out."""
@@ -164,7 +155,10 @@ class Conformance:
             refused = await self._under("refuse", channel, scene, message)
             promise(isinstance(refused, Refused), f"refuse: {refused}")
             expired = await self._under("expire_token", channel, scene, message)
-            promise(isinstance(expired, Refused) and expired.reason is Reason.UNAUTHORIZED, f"expire_token: {expired}")
+            promise(
+                isinstance(expired, Refused) and expired.reason is Reason.UNAUTHORIZED,
+                f"expire_token: {expired}",
+            )
             promise(not await self._copies(scene, message), "refused, and yet visible")
 
     async def test_a_lost_request_is_unknown_and_found_absent(self, scene: Scene) -> None:
@@ -213,7 +207,9 @@ class Conformance:
                 staged = await channel.stage(message, 0)
                 promise(isinstance(staged, Deferred | Pending), f"{fault} while staging: {staged}")
             promise(not await self._copies(scene, message), "staged, and already visible")
-            promise(isinstance(await self._sent(channel, scene, message), Published), "staging does not recover")
+            promise(
+                isinstance(await self._sent(channel, scene, message), Published), "staging does not recover"
+            )
             await self._one_copy(scene, message)
 
     async def test_repeating_is_harmless_where_promised(self, scene: Scene) -> None:
@@ -249,74 +245,6 @@ class Conformance:
             async with self._open(nowhere) as deaf:
                 yield await deaf.stage(self.message(deaf, scene), 0)
                 yield await deaf.health()
-
-    @asynccontextmanager
-    async def _open(self, scene: Scene, timeout: float = 5) -> AsyncIterator[Channel]:
-        wire = scene.wire(timeout)
-        try:
-            yield scene.channel(self.channel.kind, wire)
-        finally:
-            await wire.close()
-
-    async def _renewed(self, channel: Channel, scene: Scene) -> Channel:
-        changed = await channel.renew()
-        promise(not isinstance(changed, Reason), f"not renewed: {changed}")
-        settings = {**channel.rehearsal().settings(scene.place), **(changed or {})}  # type: ignore[dict-item]
-        return self.channel(self.channel.Settings.model_validate(settings), channel.tools)
-
-    async def _staged(self, channel: Channel, scene: Scene, message: Message) -> Handle | Outcome:
-        staged = await channel.stage(message, 0)
-        for _ in range(10):
-            if not isinstance(staged, Pending):
-                break
-            scene.forward(max(1.0, (staged.retry_at - scene.clock()).total_seconds()) if staged.retry_at else 1.0)
-            staged = await channel.stage(message, 0, staged.handle)
-        return staged
-
-    async def _sent(self, channel: Channel, scene: Scene, message: Message) -> Outcome:
-        handle = await self._staged(channel, scene, message)
-        promise(isinstance(handle, Handle), f"not staged: {handle}")
-        outcome = await channel.publish(message, 0, handle, ())  # type: ignore[arg-type]
-        if not isinstance(outcome, Pending):
-            return outcome
-        found = await self._settled(channel, scene, message, outcome.handle)
-        promise(found.verdict == "out" and found.remote_id, f"pending, then {found}")
-        return Published(remote_id=str(found.remote_id), url=found.url)
-
-    async def _under(self, fault: FaultKind, channel: Channel, scene: Scene, message: Message) -> Outcome:
-        return (await self._lost(fault, channel, scene, message))[1]
-
-    async def _lost(self, fault: FaultKind, channel: Channel, scene: Scene, message: Message) -> tuple[Handle, Outcome]:
-        handle = await self._staged(channel, scene, message)
-        promise(isinstance(handle, Handle), f"not staged: {handle}")
-        await scene.order(channel.kind, fault, self.visible_path)
-        return handle, await channel.publish(message, 0, handle, ())  # type: ignore[arg-type, return-value]
-
-    async def _settled(self, channel: Channel, scene: Scene, message: Message, handle: Handle) -> Found:
-        since = scene.clock()
-        scene.forward(channel.settle_seconds)
-        return await channel.find(message, 0, handle, since)
-
-    async def _found_out(self, channel: Channel, scene: Scene, message: Message, handle: Handle) -> None:
-        copy = await self._one_copy(scene, message)
-        if Capability.FIND in channel.capabilities:
-            found = await self._settled(channel, scene, message, handle)
-            promise(found.verdict == "out", f"look-up says {found}")
-            promise(found.remote_id == copy.remote_id, f"look-up found {found.remote_id}, the platform holds {copy.remote_id}")
-
-    async def _until_visible(self, scene: Scene, message: Message) -> None:
-        for _ in range(100):
-            if await self._copies(scene, message):
-                return
-            await asyncio.sleep(0.1)
-
-    async def _one_copy(self, scene: Scene, message: Message) -> Trace:
-        copies = await self._copies(scene, message)
-        promise(len(copies) == 1, f"{len(copies)} visible copies")
-        return copies[0]
-
-    async def _copies(self, scene: Scene, message: Message) -> list[Trace]:
-        return [trace for trace in await scene.traces(self.channel.kind) if message.parts[0].marker in trace.text]
 
 
 def _errors(channel: Channel, message: Message) -> list[str]:

@@ -16,7 +16,10 @@ _LONGEST_WAIT = timedelta(days=1)
 def after_silence(silence: Silence) -> Deferred | Refused | Unknown:
     """No answer: an address that may not be dialled needs a person, a byte that left may have been heard."""
     if silence.kind == REFUSED:
-        return Refused(reason=Reason.MISCONFIGURED, detail="Địa chỉ máy chủ của nền tảng không được phép; hãy xem lại cài đặt kênh.")
+        return Refused(
+            reason=Reason.MISCONFIGURED,
+            detail="Địa chỉ máy chủ của nền tảng không được phép; hãy xem lại cài đặt kênh.",
+        )
     if silence.sent:
         return Unknown(detail=f"Đã gửi nhưng không nhận được trả lời ({silence.kind}).")
     return Deferred(reason=Reason.UNREACHABLE, detail=f"Không kết nối được với nền tảng ({silence.kind}).")
@@ -26,7 +29,9 @@ def after_answer(answer: Answer, now: datetime) -> Deferred | Unknown:
     """An answer without a code of the platform's own: only 429, and 503 with Retry-After, say «not done»."""
     if answer.status == 429:
         return Deferred(
-            reason=Reason.RATE_LIMITED, retry_at=retry_after(answer, now) or now + _DEFAULT_WAIT, detail="Nền tảng yêu cầu gửi chậm lại (HTTP 429)."
+            reason=Reason.RATE_LIMITED,
+            retry_at=retry_after(answer, now) or now + _DEFAULT_WAIT,
+            detail="Nền tảng yêu cầu gửi chậm lại (HTTP 429).",
         )
     again = retry_after(answer, now)
     if answer.status == 503 and again is not None:

@@ -20,7 +20,15 @@ from starlette.routing import BaseRoute
 from channels.wire import Wire
 
 FaultKind = Literal[
-    "refuse", "rate_limit", "slow", "drop_before", "drop_after", "error_after", "garbage", "expire_token", "read_late"
+    "refuse",
+    "rate_limit",
+    "slow",
+    "drop_before",
+    "drop_after",
+    "error_after",
+    "garbage",
+    "expire_token",
+    "read_late",
 ]
 
 
@@ -76,7 +84,9 @@ class TwinState:
         self._db = sqlite3.connect(str(path), check_same_thread=False, isolation_level=None)
         self._db.execute("pragma journal_mode=wal")
         self._db.execute("pragma synchronous=normal")
-        self._db.execute("create table if not exists doc (shelf text, id text, n integer, body text, primary key (shelf, id))")
+        self._db.execute(
+            "create table if not exists doc (shelf text, id text, n integer, body text, primary key (shelf, id))"
+        )
 
     def put(self, shelf: str, id: str, body: dict[str, Any]) -> None:
         """Store or replace a document; a new one is listed after all older ones of its shelf."""
@@ -96,7 +106,9 @@ class TwinState:
     def all(self, shelf: str) -> list[tuple[str, dict[str, Any]]]:
         """Every document of a shelf, oldest first, with its id."""
         with self._lock:
-            rows = self._db.execute("select id, body from doc where shelf = ? order by n", (shelf,)).fetchall()
+            rows = self._db.execute(
+                "select id, body from doc where shelf = ? order by n", (shelf,)
+            ).fetchall()
         return [(id, json.loads(body)) for id, body in rows]
 
     def remove(self, shelf: str, id: str) -> None:

@@ -38,7 +38,9 @@ class TwinClock:
 class Faults:
     """ASGI middleware that makes a twin misbehave as ordered; the side effect happens or not as the fault says."""
 
-    def __init__(self, app: ASGIApp, orders: list[Fault], upset: Callable[[], Response] = bad_gateway) -> None:
+    def __init__(
+        self, app: ASGIApp, orders: list[Fault], upset: Callable[[], Response] = bad_gateway
+    ) -> None:
         self.app = app
         self.orders = orders
         self.upset = upset
@@ -119,7 +121,14 @@ class DroppingProtocol(H11Protocol):
 def server(app: Starlette, host: str = "127.0.0.1", port: int = 0) -> uvicorn.Server:
     """A server for the twins' application; any other server cannot drop connections and answers 500 instead."""
     config = uvicorn.Config(
-        app, host=host, port=port, http=DroppingProtocol, ws="none", lifespan="off", log_config=None, log_level="warning"
+        app,
+        host=host,
+        port=port,
+        http=DroppingProtocol,
+        ws="none",
+        lifespan="off",
+        log_config=None,
+        log_level="warning",
     )
     return uvicorn.Server(config)
 
@@ -142,7 +151,12 @@ def build(
             continue
         twins[kind] = made(state, clock, f"{base_url}/{kind}")
         orders[kind] = twins[kind].faults = []
-        routes.append(Mount(f"/{kind}", app=Faults(Starlette(routes=twins[kind].routes()), orders[kind], twins[kind].upset)))
+        routes.append(
+            Mount(
+                f"/{kind}",
+                app=Faults(Starlette(routes=twins[kind].routes()), orders[kind], twins[kind].upset),
+            )
+        )
     control = _Control(twins, orders, clock)
     return Starlette(routes=[*control.routes(), *routes])
 

@@ -8,12 +8,11 @@ through the guard again. One Wire belongs to one event loop and is closed in it.
 """
 
 import asyncio
-import ipaddress
 import json as jsonlib
 import logging
 import socket
 import ssl
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from http.cookiejar import CookieJar, DefaultCookiePolicy
@@ -26,20 +25,15 @@ from aiohttp.abc import AbstractResolver, ResolveResult
 from httpx_aiohttp import AiohttpTransport
 from pydantic import BaseModel, ValidationError
 
-Model = TypeVar("Model", bound=BaseModel)
+from channels.guard import Guard as Guard
+from channels.guard import Refusal as Refusal
 
-_NAT64 = (ipaddress.ip_network("64:ff9b::/96"), ipaddress.ip_network("64:ff9b:1::/48"))
-_PORTS = frozenset({80, 443})
+Model = TypeVar("Model", bound=BaseModel)
 
 for _chatty in ("httpx", "httpcore"):  # at INFO httpx logs whole addresses, tokens in the query included
     logging.getLogger(_chatty).setLevel(logging.WARNING)
 
-
 REFUSED = "Refusal"
-
-
-class Refusal(Exception):
-    """The guard's refusal: the address is not one that this program may talk to. Nothing was sent."""
 
 
 @dataclass(frozen=True)
@@ -75,45 +69,6 @@ class Silence:
 Seen = Answer | Silence
 
 
-@dataclass(frozen=True)
-class Guard:
-    """Which addresses may be dialled: public ones on ports 80 and 443, and the ``host:port`` pairs named."""
-
-    allowed: frozenset[str] = frozenset()
-
-    def named(self, host: str, port: int) -> bool:
-        """Whether this very host and port was named in the settings."""
-        return f"{host.lower()}:{port}" in self.allowed
-
-    def check(self, host: str, port: int, addresses: Iterable[str]) -> list[str]:
-        """The addresses, all of them public; raises Refusal when one is not, or the port is unusual."""
-        found = list(addresses)
-        if self.named(host, port):
-            return found
-        if port not in _PORTS:
-            raise Refusal(f"cổng {port} không được phép")
-        if not found or not all(_public(address) for address in found):
-            raise Refusal(f"«{host}» không phải địa chỉ công khai")
-        return found
-
-    async def resolve(self, host: str, port: int) -> list[str]:
-        """The checked addresses of a host: resolved once, and these are the ones dialled."""
-        try:
-            infos = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
-        except (OSError, UnicodeError) as error:
-            raise httpcore.ConnectError(str(error)) from error
-        return self.check(host, port, dict.fromkeys(str(info[4][0]) for info in infos))
-
-
-def _public(text: str) -> bool:
-    address = ipaddress.ip_address(text.partition("%")[0])
-    if isinstance(address, ipaddress.IPv6Address):
-        inner = address.ipv4_mapped or address.sixtofour or (address.teredo[1] if address.teredo else None)
-        if inner is not None or any(address in network for network in _NAT64):
-            return False
-    return address.is_global and not address.is_multicast and not address.is_reserved
-
-
 @cache
 def _tls() -> ssl.SSLContext:
     return httpx.create_ssl_context(trust_env=False)
@@ -128,7 +83,10 @@ class _GuardedBackend(httpcore.AsyncNetworkBackend):
         self, host: str, port: int, timeout: float | None = None, local_address: str | None = None,
         socket_options: Any = None,
     ) -> httpcore.AsyncNetworkStream:  # fmt: skip
-        addresses = await self._guard.resolve(host, port)
+        try:
+            addresses = await self._guard.resolve(host, port)
+        except OSError as error:
+            raise httpcore.ConnectError(str(error)) from error
         for position, address in enumerate(addresses):
             try:
                 return await self._backend.connect_tcp(address, port, timeout, local_address, socket_options)
@@ -172,10 +130,7 @@ class _GuardedResolver(AbstractResolver):
     async def resolve(
         self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET
     ) -> list[ResolveResult]:
-        try:
-            addresses = await self._guard.resolve(host, port)
-        except httpcore.ConnectError as error:
-            raise OSError(str(error)) from error
+        addresses = await self._guard.resolve(host, port)
         return [_result(host, port, address) for address in addresses]
 
     async def close(self) -> None:
@@ -251,14 +206,24 @@ class Wire:
         connector = aiohttp.TCPConnector(
             resolver=_GuardedResolver(self.guard), limit=64, use_dns_cache=False, ssl=_tls()
         )
-        return aiohttp.ClientSession(connector=connector, cookie_jar=aiohttp.DummyCookieJar(), trust_env=False)
+        return aiohttp.ClientSession(
+            connector=connector, cookie_jar=aiohttp.DummyCookieJar(), trust_env=False
+        )
 
     async def _send(
-        self, client: httpx.AsyncClient, method: str, url: str, request: dict[str, Any], visible: VisibleTransport | None
+        self,
+        client: httpx.AsyncClient,
+        method: str,
+        url: str,
+        request: dict[str, Any],
+        visible: VisibleTransport | None,
     ) -> Seen:
         try:
             target = self._checked(url)
-            async with asyncio.timeout(self.timeout * 2), client.stream(method, target, **request) as response:
+            async with (
+                asyncio.timeout(self.timeout * 2),
+                client.stream(method, target, **request) as response,
+            ):
                 body = await self._body(response)
                 return Answer(response.status_code, dict(response.headers), body, str(response.url))
         except Refusal:
@@ -282,25 +247,8 @@ class Wire:
             raise Refusal("địa chỉ không đọc được") from error
         if target.scheme not in ("http", "https") or not target.host:
             raise Refusal("địa chỉ phải bắt đầu bằng http:// hoặc https://")
-        port = target.port or (443 if target.scheme == "https" else 80)
-        if port not in _PORTS and not self.guard.named(target.host, port):
-            raise Refusal(f"cổng {port} không được phép")
-        if _is_numeric(target.host):
-            self.guard.check(target.host, port, [_literal(target.host)])
+        self.guard.check_target(target.host, target.port or (443 if target.scheme == "https" else 80))
         return target
-
-
-def _is_numeric(host: str) -> bool:
-    """Whether a host is an address, or one of the old spellings (decimal, octal, hex) that resolvers still take."""
-    last = host.rstrip(".").rpartition(".")[2].lower()
-    return ":" in host or last.isdigit() or last.startswith("0x")
-
-
-def _literal(host: str) -> str:
-    try:
-        return str(ipaddress.ip_address(host))
-    except ValueError as error:
-        raise Refusal(f"«{host}» không phải địa chỉ viết đúng cách") from error
 
 
 def _next_hop(url: str, location: str) -> str:
@@ -315,7 +263,9 @@ def _was_sent(error: BaseException, visible: VisibleTransport | None) -> bool:
     if visible is not None:
         return visible.sent
     cause = error.__cause__ or error
-    return not isinstance(cause, aiohttp.ClientConnectorError | aiohttp.ConnectionTimeoutError | httpcore.ConnectError)
+    return not isinstance(
+        cause, aiohttp.ClientConnectorError | aiohttp.ConnectionTimeoutError | httpcore.ConnectError
+    )
 
 
 def as_json(value: Any) -> str:

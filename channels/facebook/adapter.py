@@ -56,7 +56,10 @@ _PAGES = 5
 _TIRED = 80.0
 _METRICS = {
     "post_media_view": ("Lượt xem", "post_media_view, do Facebook đếm (chậm khoảng 24 giờ)"),
-    "post_total_media_view_unique": ("Lượt tiếp cận", "post_total_media_view_unique, do Facebook đếm (chậm khoảng 24 giờ)"),
+    "post_total_media_view_unique": (
+        "Lượt tiếp cận",
+        "post_total_media_view_unique, do Facebook đếm (chậm khoảng 24 giờ)",
+    ),
     "post_clicks": ("Lượt bấm", "post_clicks, do Facebook đếm (chậm khoảng 24 giờ)"),
 }
 _COUNTS = "shares,reactions.summary(total_count).limit(0),comments.summary(total_count).limit(0)"
@@ -115,7 +118,11 @@ class Facebook(Channel):
         picture = message.parts[part].picture
         if picture is None or handle.data.get("photo"):
             return handle
-        file = (f"{picture.sha256[:16]}.{picture.mime.partition('/')[2]}", self.tools.shelf.read(picture.sha256), picture.mime)
+        file = (
+            f"{picture.sha256[:16]}.{picture.mime.partition('/')[2]}",
+            self.tools.shelf.read(picture.sha256),
+            picture.mime,
+        )
         fields = {"published": "false", "alt_text_custom": picture.alt}
         seen = await self._api().post(f"/{self.settings.page_id}/photos", fields, files={"source": file})
         if not isinstance(seen, Answer):
@@ -127,7 +134,9 @@ class Facebook(Channel):
 
     async def publish(self, message: Message, part: int, handle: Handle, earlier: tuple[str, ...]) -> Outcome:
         """The post: with its photo, else with its link, whose card Facebook draws."""
-        seen = await self._api().post(f"/{self.settings.page_id}/feed", self._fields(message, part, handle), visible=True)
+        seen = await self._api().post(
+            f"/{self.settings.page_id}/feed", self._fields(message, part, handle), visible=True
+        )
         if not isinstance(seen, Answer):
             return seen
         made = seen.read(PostMade)
@@ -161,12 +170,18 @@ class Facebook(Channel):
                     return Found(verdict="out", remote_id=listed.id, url=listed.permalink_url)
             after = posts.paging.cursors.after if posts.paging.next else ""
             if not after or any(listed.created_time < since - _SKEW for listed in posts.data):
-                return Found(verdict="absent") if works else Found(verdict="unclear", detail="Danh sách bài của trang trống.")
+                return (
+                    Found(verdict="absent")
+                    if works
+                    else Found(verdict="unclear", detail="Danh sách bài của trang trống.")
+                )
         return Found(verdict="unclear", detail="Trang có quá nhiều bài từ lúc gửi, chưa đọc hết.")
 
     async def _posts(self, after: str) -> Posts | None:
         params: dict[str, str | int] = {"fields": "id,message,permalink_url,created_time", "limit": 50}
-        seen = await self._api().get(f"/{self.settings.page_id}/posts", **params, **({"after": after} if after else {}))
+        seen = await self._api().get(
+            f"/{self.settings.page_id}/posts", **params, **({"after": after} if after else {})
+        )
         return seen.read(Posts) if isinstance(seen, Answer) else None
 
     async def measure(self, remote_id: str) -> Measure:
@@ -180,11 +195,15 @@ class Facebook(Channel):
     async def _counts(self, remote_id: str) -> tuple[Figure, ...] | Measure:
         seen = await self._api().get(f"/{remote_id}", fields=_COUNTS)
         if not isinstance(seen, Answer):
-            return Measure(reason=Reason.UNREACHABLE if isinstance(seen, Unknown) else seen.reason, detail=seen.detail)
+            return Measure(
+                reason=Reason.UNREACHABLE if isinstance(seen, Unknown) else seen.reason, detail=seen.detail
+            )
         counted = seen.read(Reactions)
         if counted is None:
             return Measure(reason=Reason.UNREACHABLE, detail="Facebook không trả số liệu lúc này.")
-        found = [Figure(name="Lượt chia sẻ", value=counted.shares.count, formula="shares của bài, do Facebook đếm")]
+        found = [
+            Figure(name="Lượt chia sẻ", value=counted.shares.count, formula="shares của bài, do Facebook đếm")
+        ]
         if counted.reactions:
             found.append(_total("Lượt bày tỏ cảm xúc", "reactions", counted.reactions))
         if counted.comments:
@@ -205,7 +224,11 @@ class Facebook(Channel):
         if not isinstance(seen, Answer):
             return seen
         done = seen.read(Done)
-        return Published(remote_id=remote_id) if done and done.success else Unknown(detail="Facebook không xác nhận đã gỡ bài.")
+        return (
+            Published(remote_id=remote_id)
+            if done and done.success
+            else Unknown(detail="Facebook không xác nhận đã gỡ bài.")
+        )
 
     async def health(self) -> Reason | None:
         """Whether the page answers with this token; RATE_LIMITED from 80 % of any usage limit on."""
@@ -222,7 +245,12 @@ class Facebook(Channel):
         return Reason.RATE_LIMITED if busiest(dict(seen.headers)) >= _TIRED else None
 
     def _api(self) -> Api:
-        return Api(self.tools, f"{self.settings.host.rstrip('/')}/{self.settings.version}", self.settings.page_token, self.settings.app_secret)
+        return Api(
+            self.tools,
+            f"{self.settings.host.rstrip('/')}/{self.settings.version}",
+            self.settings.page_token,
+            self.settings.app_secret,
+        )
 
 
 def _total(name: str, field: str, counted: Counted) -> Figure:

@@ -178,23 +178,44 @@ def after_error(error: GraphError, headers: dict[str, str], now: datetime) -> De
     """The outcome of a Graph error: only what is documented to come before anything is done is more than Unknown."""
     label = f"mã {error.code}" + (f"/{error.error_subcode}" if error.error_subcode else "")
     if error.code in _LIMITED:
-        return Deferred(reason=Reason.RATE_LIMITED, retry_at=now + wait(headers), detail=f"Facebook yêu cầu gửi chậm lại ({label}).")
+        return Deferred(
+            reason=Reason.RATE_LIMITED,
+            retry_at=now + wait(headers),
+            detail=f"Facebook yêu cầu gửi chậm lại ({label}).",
+        )
     if error.code == 368:
-        return Deferred(reason=Reason.RATE_LIMITED, retry_at=now + _BLOCKED_FOR, detail=f"Facebook tạm chặn trang đăng bài ({label}).")
+        return Deferred(
+            reason=Reason.RATE_LIMITED,
+            retry_at=now + _BLOCKED_FOR,
+            detail=f"Facebook tạm chặn trang đăng bài ({label}).",
+        )
     if error.code in (102, 190):
-        return Refused(reason=Reason.UNAUTHORIZED, detail=f"Mã truy cập của trang không còn dùng được ({label}); hãy kết nối lại kênh.")
+        return Refused(
+            reason=Reason.UNAUTHORIZED,
+            detail=f"Mã truy cập của trang không còn dùng được ({label}); hãy kết nối lại kênh.",
+        )
     if error.code == 10 or 200 <= error.code <= 299:
-        return Refused(reason=Reason.FORBIDDEN, detail=f"Ứng dụng chưa có quyền đăng lên trang ({label}); hãy cấp lại quyền.")
+        return Refused(
+            reason=Reason.FORBIDDEN,
+            detail=f"Ứng dụng chưa có quyền đăng lên trang ({label}); hãy cấp lại quyền.",
+        )
     return _after_parameter(error, label)
 
 
 def _after_parameter(error: GraphError, label: str) -> Refused | Unknown:
-    known = _SUBCODES.get(error.error_subcode) or _SUBCODES.get(error.code)
+    known = _SUBCODES.get(error.error_subcode or _as_subcode(error.code))
     if known:
         return Refused(reason=known[0], detail=f"Facebook từ chối ({label}): {known[1]}.")
     if error.code == 100 and error.error_subcode not in _MAYBE_OURS:
-        return Refused(reason=Reason.REJECTED, detail=f"Facebook từ chối ({label}): một nội dung gửi lên không hợp lệ.")
+        return Refused(
+            reason=Reason.REJECTED, detail=f"Facebook từ chối ({label}): một nội dung gửi lên không hợp lệ."
+        )
     return Unknown(detail=f"Facebook báo lỗi chưa rõ bài đã lên hay chưa ({label}).")
+
+
+def _as_subcode(code: int) -> int:
+    """Some refusals of seven digits come as the code itself (1609005); small codes mean something else."""
+    return code if code > 1_000_000 else 0
 
 
 def wait(headers: dict[str, str]) -> timedelta:
@@ -207,7 +228,13 @@ def usages(headers: dict[str, str]) -> list[Usage]:
     """What the usage headers say of every use case; an unreadable header says nothing."""
     found: list[Usage] = []
     try:
-        found += [use for uses in UseCases.model_validate_json(headers.get("x-business-use-case-usage", "{}")).root.values() for use in uses]
+        found += [
+            use
+            for uses in UseCases.model_validate_json(
+                headers.get("x-business-use-case-usage", "{}")
+            ).root.values()
+            for use in uses
+        ]
         for name in ("x-app-usage", "x-page-usage"):
             found.append(Usage.model_validate_json(headers.get(name, "{}")))
     except ValidationError:
@@ -217,7 +244,10 @@ def usages(headers: dict[str, str]) -> list[Usage]:
 
 def busiest(headers: dict[str, str]) -> float:
     """The highest use of any limit, in percent."""
-    return max((value for use in usages(headers) for value in (use.call_count, use.total_cputime, use.total_time)), default=0)
+    return max(
+        (value for use in usages(headers) for value in (use.call_count, use.total_cputime, use.total_time)),
+        default=0,
+    )
 
 
 class Api:
@@ -230,18 +260,24 @@ class Api:
 
     async def get(self, path: str, **params: str | int) -> Answer | Deferred | Refused | Unknown:
         """Read."""
-        return self._read(await self._tools.wire.call("GET", self._root + path, params={**params, **self._keys}))
+        return self._read(
+            await self._tools.wire.call("GET", self._root + path, params={**params, **self._keys})
+        )
 
     async def post(
         self, path: str, fields: dict[str, str], files: dict[str, Any] | None = None, visible: bool = False
     ) -> Answer | Deferred | Refused | Unknown:
         """Make something; ``files`` go as multipart."""
         form = {**fields, **self._keys}
-        return self._read(await self._tools.wire.call("POST", self._root + path, data=form, files=files, visible=visible))
+        return self._read(
+            await self._tools.wire.call("POST", self._root + path, data=form, files=files, visible=visible)
+        )
 
     async def delete(self, path: str) -> Answer | Deferred | Refused | Unknown:
         """Take something away."""
-        return self._read(await self._tools.wire.call("DELETE", self._root + path, params=self._keys, visible=True))
+        return self._read(
+            await self._tools.wire.call("DELETE", self._root + path, params=self._keys, visible=True)
+        )
 
     def _read(self, seen: Seen) -> Answer | Deferred | Refused | Unknown:
         if isinstance(seen, Silence):

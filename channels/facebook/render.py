@@ -17,7 +17,14 @@ def post(document: Document, key: str, picture: Picture | None) -> Message:
     said = document.for_channel("facebook")
     pieces = [squeeze(said.title), plain(said.blocks) or squeeze(said.summary), *_tail(said)]
     body = nfc("\n\n".join(piece for piece in pieces if piece))
-    part = Part(body=body, format="plain", title=squeeze(said.title), picture=picture, link=said.link, marker=said.link or "")
+    part = Part(
+        body=body,
+        format="plain",
+        title=squeeze(said.title),
+        picture=picture,
+        link=said.link,
+        marker=said.link or "",
+    )
     return Message(kind="facebook", key=key, parts=(part,))
 
 
@@ -37,11 +44,22 @@ def problems(message: Message) -> list[Problem]:
     if not part.body.strip():
         found.append(Problem(level="error", text="Bài chưa có nội dung; hãy viết ít nhất một đoạn."))
     if length(part.body) > TEXT_LIMIT:
-        found.append(Problem(level="error", text=f"Bài dài {_number(length(part.body))} ký tự; Facebook cho tối đa {_number(TEXT_LIMIT)} ký tự, hãy rút gọn."))
+        found.append(
+            Problem(
+                level="error",
+                text=f"Bài dài {_number(length(part.body))} ký tự; Facebook cho tối đa {_number(TEXT_LIMIT)} ký tự, hãy rút gọn.",
+            )
+        )
     if part.picture is not None and part.picture.mime not in ("image/jpeg", "image/png"):
         found.append(Problem(level="error", text="Ảnh đăng Facebook phải là JPEG hoặc PNG.", field="picture"))
     if not part.marker:
-        found.append(Problem(level="warning", text="Bài không có liên kết rút gọn, nên khi mất trả lời của Facebook sẽ cần người xem lại.", field="link"))
+        found.append(
+            Problem(
+                level="warning",
+                text="Bài không có liên kết rút gọn, nên khi mất trả lời của Facebook sẽ cần người xem lại.",
+                field="link",
+            )
+        )
     return found
 
 

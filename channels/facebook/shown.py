@@ -23,7 +23,12 @@ def reach(post: dict[str, Any], now: datetime) -> int:
 
 def listed(post: dict[str, Any], link: str) -> dict[str, Any]:
     """A row of the list of posts."""
-    return {"id": post["id"], "message": post["text"], "permalink_url": link, "created_time": _graph_time(post["at"])}
+    return {
+        "id": post["id"],
+        "message": post["text"],
+        "permalink_url": link,
+        "created_time": _graph_time(post["at"]),
+    }
 
 
 def counts(post: dict[str, Any], now: datetime, link: str) -> dict[str, Any]:
@@ -52,7 +57,12 @@ def metric(post: dict[str, Any], name: str, now: datetime) -> int | dict[str, in
 
 def insight(post: dict[str, Any], name: str, value: Any) -> dict[str, Any]:
     """A metric in the words of the insights edge."""
-    return {"name": name, "period": "lifetime", "values": [{"value": value}], "id": f"{post['id']}/insights/{name}/lifetime"}
+    return {
+        "name": name,
+        "period": "lifetime",
+        "values": [{"value": value}],
+        "id": f"{post['id']}/insights/{name}/lifetime",
+    }
 
 
 def card(post: dict[str, Any], now: datetime, folder_url: str) -> str:
@@ -60,7 +70,9 @@ def card(post: dict[str, Any], now: datetime, folder_url: str) -> str:
     message = Message(kind="facebook", key=post["id"], parts=(Part(body=post["text"], link=post["link"]),))
     picture = folder_url + post["photos"][0] if post["photos"] else None
     reactions = reach(post, now) // 18
-    return pages.card(_FOLDER, message, picture, account=post["account"], reactions=reactions, time=pages.local(post["at"]))
+    return pages.card(
+        _FOLDER, message, picture, account=post["account"], reactions=reactions, time=pages.local(post["at"])
+    )
 
 
 def page(title: str, cards: Iterable[str]) -> str:

@@ -36,7 +36,12 @@ def page_id(account: str) -> str:
 
 def wrong(code: int, message: str, status: int = 400, subcode: int = 0) -> Response:
     """An error as Graph words it."""
-    error: dict[str, Any] = {"message": f"(#{code}) {message}", "type": "OAuthException", "code": code, "fbtrace_id": "Twin"}
+    error: dict[str, Any] = {
+        "message": f"(#{code}) {message}",
+        "type": "OAuthException",
+        "code": code,
+        "fbtrace_id": "Twin",
+    }
     return JSONResponse({"error": error | ({"error_subcode": subcode} if subcode else {})}, status)
 
 
@@ -129,7 +134,11 @@ class FacebookTwin(Twin):
         source = said.get("source")
         content = await source.read() if isinstance(source, UploadFile) else b""
         if not content.startswith(_MAGIC) or len(content) > PHOTO_LIMIT:
-            return wrong(1, "Please reduce the amount of data", 400, 1366046) if content else wrong(324, "Requires upload file")
+            return (
+                wrong(1, "Please reduce the amount of data", 400, 1366046)
+                if content
+                else wrong(324, "Requires upload file")
+            )
         id = f"7{self.state.next('facebook.photo'):014d}"
         suffix = "png" if content.startswith(b"\x89PNG") else "jpg"
         path = self.state.keep(f"facebook-{id}.{suffix}", content)
@@ -154,7 +163,9 @@ class FacebookTwin(Twin):
             return wrong(506, "Duplicate status message")
         post = self._made(account, text, link, photos, self.ordered("read_late", request.url.path))
         wanted = str(said.get("fields", "id")).split(",")
-        return JSONResponse({"id": post["id"]} | ({"permalink_url": self._link(post)} if "permalink_url" in wanted else {}))
+        return JSONResponse(
+            {"id": post["id"]} | ({"permalink_url": self._link(post)} if "permalink_url" in wanted else {})
+        )
 
     def _attached(self, account: str, said: dict[str, Any]) -> list[str] | None:
         ids = []
@@ -177,14 +188,20 @@ class FacebookTwin(Twin):
         post |= {"at": self.now().isoformat(), "listed_at": seen.isoformat()}
         self.state.put("facebook.post", id, post)
         for photo in photos:
-            self.state.put("facebook.photo", photo, {**(self.state.get("facebook.photo", photo) or {}), "used": True})
+            self.state.put(
+                "facebook.photo", photo, {**(self.state.get("facebook.photo", photo) or {}), "used": True}
+            )
         return post
 
     async def posts(self, account: str, said: dict[str, Any], request: Request) -> Response:
         """The page's own posts, newest first, those of the last seconds not yet among them."""
         if request.path_params["id"] != page_id(account):
             return _missing(request)
-        listed = [post for post in reversed(self._of(account)) if datetime.fromisoformat(post["listed_at"]) <= self.now()]
+        listed = [
+            post
+            for post in reversed(self._of(account))
+            if datetime.fromisoformat(post["listed_at"]) <= self.now()
+        ]
         start, limit = int(said.get("after") or 0), min(int(said.get("limit", 25)), 100)
         rows = [shown.listed(post, self._link(post)) for post in listed[start : start + limit]]
         paging: dict[str, Any] = {"cursors": {"before": str(start), "after": str(start + len(rows))}}
@@ -196,7 +213,9 @@ class FacebookTwin(Twin):
         """The page itself, or one of its posts with its counts."""
         id = request.path_params["id"]
         if id == page_id(account):
-            return JSONResponse({"id": id, "name": account, "followers_count": 900 + zlib.crc32(account.encode()) % 4000})
+            return JSONResponse(
+                {"id": id, "name": account, "followers_count": 900 + zlib.crc32(account.encode()) % 4000}
+            )
         post = self._post(account, id)
         return JSONResponse(shown.counts(post, self.now(), self._link(post))) if post else _missing(request)
 
@@ -224,7 +243,9 @@ class FacebookTwin(Twin):
     async def page_page(self, request: Request) -> Response:
         """The page's posts as a citizen sees them, newest first."""
         account = request.path_params["account"]
-        cards = [shown.card(post, self.now(), f"{self.base_url}/photo/") for post in reversed(self._of(account))]
+        cards = [
+            shown.card(post, self.now(), f"{self.base_url}/photo/") for post in reversed(self._of(account))
+        ]
         return pages.answer(shown.page(f"Trang {account}", cards))
 
     async def post_page(self, request: Request) -> Response:
@@ -232,7 +253,11 @@ class FacebookTwin(Twin):
         post = self.state.get("facebook.post", request.path_params["id"])
         if post is None or post.get("gone"):
             return pages.answer(shown.page("Nội dung này hiện không xem được", []), 404)
-        return pages.answer(shown.page(f"Bài của {post['account']}", [shown.card(post, self.now(), f"{self.base_url}/photo/")]))
+        return pages.answer(
+            shown.page(
+                f"Bài của {post['account']}", [shown.card(post, self.now(), f"{self.base_url}/photo/")]
+            )
+        )
 
     async def photo_file(self, request: Request) -> Response:
         """A photo of a post."""
@@ -242,10 +267,17 @@ class FacebookTwin(Twin):
     def traces(self) -> list[Trace]:
         """Every post that is there, oldest first, whether the list shows it already or not."""
         posts = [post for _, post in self.state.all("facebook.post") if not post.get("gone")]
-        return [shown.trace(post, self.now(), [self.state.file(name) for name in post["photos"]]) for post in posts]
+        return [
+            shown.trace(post, self.now(), [self.state.file(name) for name in post["photos"]])
+            for post in posts
+        ]
 
     def _of(self, account: str) -> list[dict[str, Any]]:
-        return [post for _, post in self.state.all("facebook.post") if post["account"] == account and not post.get("gone")]
+        return [
+            post
+            for _, post in self.state.all("facebook.post")
+            if post["account"] == account and not post.get("gone")
+        ]
 
     def _post(self, account: str, id: str) -> dict[str, Any] | None:
         post = self.state.get("facebook.post", id)
@@ -257,4 +289,6 @@ class FacebookTwin(Twin):
 
 def _missing(request: Request) -> Response:
     id = request.path_params["id"]
-    return wrong(100, f"Object with ID '{id}' does not exist or cannot be loaded due to missing permissions", 400, 33)
+    return wrong(
+        100, f"Object with ID '{id}' does not exist or cannot be loaded due to missing permissions", 400, 33
+    )

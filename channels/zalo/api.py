@@ -143,14 +143,29 @@ _ADVICE = {
 def after_code(code: int, now: datetime) -> Deferred | Refused | Unknown:
     """The outcome of an error code; a code that is not in the table is Unknown."""
     if code == -32:
-        return Deferred(reason=Reason.RATE_LIMITED, retry_at=now + timedelta(seconds=60), detail="Zalo yêu cầu gửi chậm lại (mã -32).")
+        return Deferred(
+            reason=Reason.RATE_LIMITED,
+            retry_at=now + timedelta(seconds=60),
+            detail="Zalo yêu cầu gửi chậm lại (mã -32).",
+        )
     if code == PROCESSING:
-        return Deferred(reason=Reason.BUSY, retry_at=now + timedelta(seconds=60), detail="Zalo đang xử lý bài này (mã -214).")
+        return Deferred(
+            reason=Reason.BUSY,
+            retry_at=now + timedelta(seconds=60),
+            detail="Zalo đang xử lý bài này (mã -214).",
+        )
     if code == -211:
-        return Deferred(reason=Reason.QUOTA, retry_at=now + timedelta(hours=1), detail="Đã hết hạn mức của Zalo (mã -211).")
+        return Deferred(
+            reason=Reason.QUOTA,
+            retry_at=now + timedelta(hours=1),
+            detail="Đã hết hạn mức của Zalo (mã -211).",
+        )
     if code not in _REFUSED:
         return Unknown(detail=f"Zalo báo mã lỗi chưa rõ nghĩa ({code}).")
-    return Refused(reason=_REFUSED[code], detail=f"Zalo từ chối (mã {code}): {_ADVICE.get(code, 'hãy xem lại bài và kênh')}.")
+    return Refused(
+        reason=_REFUSED[code],
+        detail=f"Zalo từ chối (mã {code}): {_ADVICE.get(code, 'hãy xem lại bài và kênh')}.",
+    )
 
 
 class Api:
@@ -162,17 +177,25 @@ class Api:
         self._oauth = oauth_host.rstrip("/")
         self._token = access_token
 
-    async def post(self, path: str, body: dict[str, Any], visible: bool = False) -> Envelope | Deferred | Refused | Unknown:
+    async def post(
+        self, path: str, body: dict[str, Any], visible: bool = False
+    ) -> Envelope | Deferred | Refused | Unknown:
         """POST JSON to the OA host."""
         return self._envelope(
-            await self._tools.wire.call("POST", self._host + path, headers=self._headers(), json=body, visible=visible)
+            await self._tools.wire.call(
+                "POST", self._host + path, headers=self._headers(), json=body, visible=visible
+            )
         )
 
     async def get(self, path: str, **params: str | int) -> Envelope | Deferred | Refused | Unknown:
         """GET from the OA host."""
-        return self._envelope(await self._tools.wire.call("GET", self._host + path, headers=self._headers(), params=params))
+        return self._envelope(
+            await self._tools.wire.call("GET", self._host + path, headers=self._headers(), params=params)
+        )
 
-    async def refresh(self, app_id: str, app_secret: SecretStr, refresh_token: SecretStr) -> TokenPair | Reason:
+    async def refresh(
+        self, app_id: str, app_secret: SecretStr, refresh_token: SecretStr
+    ) -> TokenPair | Reason:
         """Exchange the single-use refresh token; the old one is spent whether or not the answer arrives."""
         seen = await self._tools.wire.call(
             "POST",

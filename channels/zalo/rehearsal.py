@@ -1,10 +1,10 @@
 """How Zalo takes part in a rehearsal: settings that lead to the twin, with tokens that the twin knows."""
 
-import base64
 from typing import Any
 
 from channels.twin import Place, Rehearsal
-from channels.zalo.twin import ACCESS, APP_ID, APP_SECRET, REFRESH, ZaloTwin
+from channels.zalo.twin import ZaloTwin
+from channels.zalo.twin_tokens import ACCESS, APP_ID, APP_SECRET, REFRESH, encoded
 
 
 class ZaloRehearsal(Rehearsal):
@@ -14,7 +14,7 @@ class ZaloRehearsal(Rehearsal):
 
     def settings(self, place: Place) -> dict[str, Any]:
         """Settings whose token pair makes the account come to life in the twin at its first use."""
-        name = base64.urlsafe_b64encode(place.account.encode()).decode()
+        name = encoded(place.account)
         return {
             "app_id": APP_ID,
             "oa_id": name,

@@ -1,6 +1,5 @@
 """Zalo's double: articles that are worked on before they have an id, single-use refresh tokens, errors in HTTP 200."""
 
-import base64
 import hashlib
 import secrets
 from collections.abc import Awaitable, Callable
@@ -15,14 +14,8 @@ from channels import pages
 from channels.twin import Trace, Twin
 from channels.zalo import shown
 from channels.zalo.cover import fetch
+from channels.zalo.twin_tokens import Tokens
 
-APP_ID = "1000000000000000001"
-APP_SECRET = "rehearsal-app-secret"  # noqa: S105 - a make-believe platform's make-believe secret
-ACCESS = "rehearsal-access-"
-REFRESH = "rehearsal-refresh-"
-_REUSED = -14014
-_LIFE = timedelta(seconds=90_000)
-_REFRESH_LIFE = timedelta(days=90)
 _LIMITS = {"title": 150, "description": 300, "author": 50}
 
 Handler = Callable[[str, dict[str, Any]], Awaitable[Response]]
@@ -49,23 +42,38 @@ class ZaloTwin(Twin):
     def __init__(self, *args: Any) -> None:
         super().__init__(*args)
         self._minute: tuple[str, int] = ("", 0)
+        self._tokens = Tokens(self.state, self.now)
 
     def routes(self) -> list[BaseRoute]:
         """The OAuth, article and account endpoints, and the pages that citizens see."""
         return [
-            Route("/v4/oa/access_token", self.access_token, methods=["POST"]),
-            *self._posts({"create": self.create, "update": self.update, "verify": self.verify, "remove": self.remove}),
-            *self._gets({"article/getslice": self.getslice, "article/getdetail": self.getdetail, "oa/getoa": self.getoa}),
+            Route("/v4/oa/access_token", self._tokens.exchange, methods=["POST"]),
+            *self._posts(
+                {"create": self.create, "update": self.update, "verify": self.verify, "remove": self.remove}
+            ),
+            *self._gets(
+                {
+                    "article/getslice": self.getslice,
+                    "article/getdetail": self.getdetail,
+                    "oa/getoa": self.getoa,
+                }
+            ),
             Route("/d/{id}", self.article_page, methods=["GET"]),
             Route("/cover/{name}", self.cover, methods=["GET"]),
             Route("/oa/{account}", self.account_page, methods=["GET"]),
         ]
 
     def _posts(self, handlers: dict[str, Handler]) -> list[BaseRoute]:
-        return [Route(f"/v2.0/article/{name}", self._guarded(handler), methods=["POST"]) for name, handler in handlers.items()]
+        return [
+            Route(f"/v2.0/article/{name}", self._guarded(handler), methods=["POST"])
+            for name, handler in handlers.items()
+        ]
 
     def _gets(self, handlers: dict[str, Handler]) -> list[BaseRoute]:
-        return [Route(f"/v2.0/{path}", self._guarded(handler), methods=["GET"]) for path, handler in handlers.items()]
+        return [
+            Route(f"/v2.0/{path}", self._guarded(handler), methods=["GET"])
+            for path, handler in handlers.items()
+        ]
 
     def _guarded(self, handler: Handler) -> Callable[[Request], Awaitable[Response]]:
         async def endpoint(request: Request) -> Response:
@@ -80,9 +88,9 @@ class ZaloTwin(Twin):
         path = request.url.path
         if self._over_limit() or self.ordered("rate_limit", path):
             return wrong(-32, "Rate limit exceeded")
-        account = self._account(request.headers.get("access_token", ""))
-        if isinstance(account, Response):
-            return account
+        account = self._tokens.account(request.headers.get("access_token", ""))
+        if isinstance(account, int):
+            return wrong(account, "Access token is invalid or has expired")
         if self.ordered("expire_token", path):
             return wrong(-216, "Access token is invalid")
         if self.ordered("refuse", path):
@@ -98,48 +106,6 @@ class ZaloTwin(Twin):
         count = self._minute[1] + 1 if self._minute[0] == minute else 1
         self._minute = (minute, count)
         return count > self.per_minute
-
-    def _account(self, token: str) -> str | Response:
-        known = self.state.get("zalo.token", token)
-        if known is None and token.startswith(ACCESS):
-            known = self._grant(token, _name(token.removeprefix(ACCESS)))
-        if known is None:
-            return wrong(-216, "Access token is invalid")
-        if datetime.fromisoformat(known["until"]) <= self.now():
-            return wrong(-220, "Access token has expired")
-        return str(known["account"])
-
-    def _grant(self, token: str, account: str) -> dict[str, Any]:
-        grant = {"account": account, "until": (self.now() + _LIFE).isoformat()}
-        self.state.put("zalo.token", token, grant)
-        return grant
-
-    async def access_token(self, request: Request) -> Response:
-        """The refresh: a token is good for one exchange, and only with the application's secret in the header."""
-        form = await request.form()
-        old = str(form.get("refresh_token", ""))
-        if request.headers.get("secret_key") != APP_SECRET or form.get("app_id") != APP_ID:
-            return _oauth_error(-14002, "invalid_app", "Application or secret key is invalid")
-        known = self.state.get("zalo.refresh", old)
-        if known is None and old.startswith(REFRESH):
-            known = {"account": _name(old.removeprefix(REFRESH)), "spent": False, "until": (self.now() + _REFRESH_LIFE).isoformat()}
-        if form.get("grant_type") != "refresh_token" or known is None or self._dead(known):
-            return _oauth_error(_REUSED, "invalid_refresh_token", "Refresh token is invalid or was used before")
-        self.state.put("zalo.refresh", old, {**known, "spent": True})
-        return self._new_pair(str(known["account"]))
-
-    def _dead(self, refresh: dict[str, Any]) -> bool:
-        return bool(refresh["spent"]) or datetime.fromisoformat(refresh["until"]) <= self.now()
-
-    def _new_pair(self, account: str) -> Response:
-        access, refresh = secrets.token_urlsafe(48), secrets.token_urlsafe(48)
-        self._grant(access, account)
-        self.state.put(
-            "zalo.refresh", refresh, {"account": account, "spent": False, "until": (self.now() + _REFRESH_LIFE).isoformat()}
-        )
-        return JSONResponse(
-            {"access_token": access, "refresh_token": refresh, "expires_in": str(int(_LIFE.total_seconds()))}
-        )
 
     async def create(self, account: str, said: dict[str, Any]) -> Response:
         """Take an article in: checked at once, worked on until ``verify`` has been asked often enough."""
@@ -165,7 +131,11 @@ class ZaloTwin(Twin):
 
     async def _cover(self, said: dict[str, Any]) -> str | None:
         cover = said.get("cover")
-        url = str(cover.get("photo_url", "")) if isinstance(cover, dict) and cover.get("cover_type") == "photo" else ""
+        url = (
+            str(cover.get("photo_url", ""))
+            if isinstance(cover, dict) and cover.get("cover_type") == "photo"
+            else ""
+        )
         picture = await fetch(url)
         if picture is None:
             return None
@@ -177,7 +147,14 @@ class ZaloTwin(Twin):
         token = secrets.token_urlsafe(32)
         looks = self.create_looks if step == "create" else 0
         late = self.ordered("read_late", f"/v2.0/article/{step}")
-        job = {"account": account, "step": step, "change": change, "looks": looks, "late": late, "at": self.now().isoformat()}
+        job = {
+            "account": account,
+            "step": step,
+            "change": change,
+            "looks": looks,
+            "late": late,
+            "at": self.now().isoformat(),
+        }
         self.state.put("zalo.job", token, job)
         if step == "update" and not late:
             self._finish(token, job)
@@ -206,7 +183,9 @@ class ZaloTwin(Twin):
         id = change.get("id") or hashlib.sha256(f"zalo{self.state.next('zalo')}".encode()).hexdigest()[:20]
         old = self.state.get("zalo.article", id) or {"created": job["at"]}
         first = old.get("shown") or (self.now().isoformat() if change["status"] == "show" else None)
-        self.state.put("zalo.article", id, {**old, **change, "id": id, "updated": self.now().isoformat(), "shown": first})
+        self.state.put(
+            "zalo.article", id, {**old, **change, "id": id, "updated": self.now().isoformat(), "shown": first}
+        )
         self.state.put("zalo.done", token, {"account": job["account"], "id": id})
         self.state.remove("zalo.job", token)
         return str(id)
@@ -232,7 +211,11 @@ class ZaloTwin(Twin):
         offset, limit = int(said["offset"]), int(said["limit"])
         if limit > 10:
             return wrong(-210, "limit is over 10")
-        mine = [row for row in reversed(self._articles()) if row["account"] == account and row["type"] == said.get("type", "normal")]
+        mine = [
+            row
+            for row in reversed(self._articles())
+            if row["account"] == account and row["type"] == said.get("type", "normal")
+        ]
         rows = [shown.medium(row, self.now(), self.base_url) for row in mine[offset : offset + limit]]
         return ok({"medias": rows, "total": len(mine)})
 
@@ -253,7 +236,12 @@ class ZaloTwin(Twin):
         article = self.state.get("zalo.article", request.path_params["id"])
         if article is None or not shown.visible(article):
             return pages.answer(shown.page("Không có bài này", []), 404)
-        return pages.answer(shown.page(article["title"], [shown.card(article, self.now(), f"{self.base_url}/cover/{article['cover']}")]))
+        return pages.answer(
+            shown.page(
+                article["title"],
+                [shown.card(article, self.now(), f"{self.base_url}/cover/{article['cover']}")],
+            )
+        )
 
     async def account_page(self, request: Request) -> Response:
         """The account's articles, newest first."""
@@ -271,23 +259,24 @@ class ZaloTwin(Twin):
         """Every article that is shown, in the order of its first showing."""
         self._catch_up()
         rows = [row for row in self._articles() if shown.visible(row)]
-        return [shown.trace(row, self.now(), self.state.file(row["cover"])) for row in sorted(rows, key=lambda row: str(row["shown"]))]
+        return [
+            shown.trace(row, self.now(), self.state.file(row["cover"]))
+            for row in sorted(rows, key=lambda row: str(row["shown"]))
+        ]
 
     def _articles(self) -> list[dict[str, Any]]:
         return [row for _, row in self.state.all("zalo.article") if not row.get("gone")]
 
 
-def _name(encoded: str) -> str:
-    return base64.urlsafe_b64decode(encoded.encode()).decode()
-
-
-def _oauth_error(code: int, name: str, reason: str) -> Response:
-    return JSONResponse({"error": code, "error_name": name, "error_reason": reason, "error_description": reason})
-
-
 def _article(said: dict[str, Any]) -> dict[str, Any]:
     kept = {key: str(said.get(key, "")) for key in ("title", "author", "description")}
-    return {**kept, "type": "normal", "body": said["body"], "status": said.get("status", "hide"), "comment": said.get("comment", "show")}
+    return {
+        **kept,
+        "type": "normal",
+        "body": said["body"],
+        "status": said.get("status", "hide"),
+        "comment": said.get("comment", "show"),
+    }
 
 
 def _field_error(said: dict[str, Any]) -> Response | None:
@@ -306,4 +295,6 @@ def _field_error(said: dict[str, Any]) -> Response | None:
 def _block_fits(block: Any) -> bool:
     if not isinstance(block, dict):
         return False
-    return (block.get("type") == "text" and bool(block.get("content"))) or (block.get("type") == "image" and bool(block.get("url")))
+    return (block.get("type") == "text" and bool(block.get("content"))) or (
+        block.get("type") == "image" and bool(block.get("url"))
+    )

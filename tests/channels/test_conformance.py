@@ -58,7 +58,11 @@ class _PostingTwice(Facebook):
     async def publish(self, message: Message, part: int, handle: Handle, earlier: tuple[str, ...]) -> Outcome:
         outcome = await super().publish(message, part, handle, earlier)
         again = await self.stage(message, part) if isinstance(outcome, Unknown) else EMPTY
-        return await super().publish(message, part, again, earlier) if isinstance(again, Handle) and again != EMPTY else outcome
+        return (
+            await super().publish(message, part, again, earlier)
+            if isinstance(again, Handle) and again != EMPTY
+            else outcome
+        )
 
 
 class _TrustingAnEmptyList(Facebook):

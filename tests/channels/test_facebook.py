@@ -3,7 +3,9 @@
 import hashlib
 import hmac
 import json
+import re
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,7 +14,7 @@ from pydantic import ValidationError
 from channels.conformance import document
 from channels.contract import EMPTY, Deferred, Handle, Message, Published, Reason, Refused, Tools, Unknown
 from channels.facebook.adapter import Facebook, FacebookSettings
-from channels.facebook.api import GraphError, after_error, busiest, wait
+from channels.facebook.api import _SUBCODES, GraphError, after_error, busiest, wait
 from channels.facebook.twin import FacebookTwin
 from channels.rehearsing import START, Scene
 from channels.wire import Answer, Wire
@@ -21,10 +23,14 @@ pytestmark = pytest.mark.anyio
 
 
 def facebook(scene: Scene, tools: Tools, **changed: Any) -> Facebook:
-    return Facebook(FacebookSettings.model_validate({**Facebook.rehearsal().settings(scene.place), **changed}), tools)
+    return Facebook(
+        FacebookSettings.model_validate({**Facebook.rehearsal().settings(scene.place), **changed}), tools
+    )
 
 
-async def posted(channel: Facebook, scene: Scene, number: int = 1, photo: bool = True) -> tuple[Message, Published]:
+async def posted(
+    channel: Facebook, scene: Scene, number: int = 1, photo: bool = True
+) -> tuple[Message, Published]:
     message = channel.render(document(number), f"khoa-{number}", scene.picture() if photo else None)
     handle = await channel.stage(message, 0)
     assert isinstance(handle, Handle)
@@ -33,12 +39,16 @@ async def posted(channel: Facebook, scene: Scene, number: int = 1, photo: bool =
     return message, outcome
 
 
-async def graph(wire: Wire, scene: Scene, method: str, path: str, **fields: Any) -> tuple[int, dict[str, Any]]:
+async def graph(
+    wire: Wire, scene: Scene, method: str, path: str, **fields: Any
+) -> tuple[int, dict[str, Any]]:
     given = Facebook.rehearsal().settings(scene.place)
     proof = hmac.new(given["app_secret"].encode(), given["page_token"].encode(), hashlib.sha256).hexdigest()
     said = {"access_token": given["page_token"], "appsecret_proof": proof, **fields}
     where = "data" if method == "POST" else "params"
-    seen = await wire.call(method, f"{given['host']}/v26.0{path.format(page=given['page_id'])}", **{where: said})
+    seen = await wire.call(
+        method, f"{given['host']}/v26.0{path.format(page=given['page_id'])}", **{where: said}
+    )
     assert isinstance(seen, Answer)
     return seen.status, dict(json.loads(seen.body))
 
@@ -58,7 +68,9 @@ def test_a_post_reads_as_a_person_would_write_it(scene: Scene, tools: Tools) -> 
 def test_too_long_and_no_link_are_said_before(scene: Scene, tools: Tools) -> None:
     channel = facebook(scene, tools)
     message = channel.render(document(1), "k")
-    long = message.model_copy(update={"parts": (message.parts[0].model_copy(update={"body": "ờ" * 63_207, "marker": ""}),)})
+    long = message.model_copy(
+        update={"parts": (message.parts[0].model_copy(update={"body": "ờ" * 63_207, "marker": ""}),)}
+    )
     assert [(p.level, p.text.partition(";")[0]) for p in channel.validate(long)] == [
         ("error", "Bài dài 63.207 ký tự"),
         ("warning", "Bài không có liên kết rút gọn, nên khi mất trả lời của Facebook sẽ cần người xem lại."),
@@ -90,7 +102,11 @@ async def test_a_photo_is_unseen_until_its_post_is_out(scene: Scene, tools: Tool
     assert message.parts[0].picture is not None
     assert trace.files[0].read_bytes() == scene.shelf.read(message.parts[0].picture.sha256)
     page = await wire.call("GET", f"{scene.place.twins_url}/facebook/page/{scene.place.account}")
-    assert isinstance(page, Answer) and "Thông báo số 1 của phường" in page.text and trace.files[0].name in page.text
+    assert (
+        isinstance(page, Answer)
+        and "Thông báo số 1 của phường" in page.text
+        and trace.files[0].name in page.text
+    )
     assert isinstance(await wire.call("GET", outcome.url), Answer)
 
 
@@ -143,7 +159,9 @@ async def test_a_link_is_not_found_in_a_longer_link_nor_an_old_post(scene: Scene
     scene.forward(60)
     shorter = channel.render(document(1), "k")
     part = shorter.parts[0].model_copy(update={"marker": "https://lantoa.example/1ab"})
-    assert (await channel.find(shorter.model_copy(update={"parts": (part,)}), 0, EMPTY, START)).verdict == "absent"
+    assert (
+        await channel.find(shorter.model_copy(update={"parts": (part,)}), 0, EMPTY, START)
+    ).verdict == "absent"
     assert (await channel.find(shorter, 0, EMPTY, scene.clock() + timedelta(hours=1))).verdict == "absent"
 
 
@@ -157,17 +175,31 @@ async def test_a_long_list_is_read_page_by_page(scene: Scene, tools: Tools) -> N
     assert (found.verdict, found.remote_id) == ("out", first.remote_id)
 
 
-async def test_figures_grow_and_one_removed_metric_loses_nothing_else(scene: Scene, tools: Tools, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_figures_grow_and_one_removed_metric_loses_nothing_else(
+    scene: Scene, tools: Tools, monkeypatch: pytest.MonkeyPatch
+) -> None:
     channel = facebook(scene, tools)
     _, outcome = await posted(channel, scene)
     scene.forward(86_400)
     whole = await channel.measure(outcome.remote_id)
     names = [figure.name for figure in whole.figures]
-    assert names == ["Lượt chia sẻ", "Lượt bày tỏ cảm xúc", "Lượt bình luận", "Lượt xem", "Lượt tiếp cận", "Lượt bấm"]
-    monkeypatch.setattr("channels.facebook.adapter._METRICS", {"post_impressions": ("Cũ", "x"), "post_media_view": ("Lượt xem", "y")})
+    assert names == [
+        "Lượt chia sẻ",
+        "Lượt bày tỏ cảm xúc",
+        "Lượt bình luận",
+        "Lượt xem",
+        "Lượt tiếp cận",
+        "Lượt bấm",
+    ]
+    monkeypatch.setattr(
+        "channels.facebook.adapter._METRICS",
+        {"post_impressions": ("Cũ", "x"), "post_media_view": ("Lượt xem", "y")},
+    )
     part = await channel.measure(outcome.remote_id)
     assert [figure.name for figure in part.figures] == names[:4]
-    monkeypatch.setattr("channels.facebook.adapter._METRICS", {"post_reactions_by_type_total": ("Theo loại", "z")})
+    monkeypatch.setattr(
+        "channels.facebook.adapter._METRICS", {"post_reactions_by_type_total": ("Theo loại", "z")}
+    )
     summed = await channel.measure(outcome.remote_id)
     assert summed.figures[-1].name == "Theo loại" and summed.figures[-1].value > 0
     assert (await channel.measure("1_2")).reason is Reason.NOT_FOUND
@@ -206,9 +238,14 @@ def error(code: int, subcode: int = 0, headers: dict[str, str] | None = None) ->
 
 @pytest.mark.parametrize("code", [4, 17, 32, 341, 613, 80001])
 def test_limits_are_deferred_by_the_headers_own_estimate(code: int) -> None:
-    header = {"x-business-use-case-usage": '{"1": [{"call_count": 100, "estimated_time_to_regain_access": 45}]}'}
+    header = {
+        "x-business-use-case-usage": '{"1": [{"call_count": 100, "estimated_time_to_regain_access": 45}]}'
+    }
     outcome = error(code, headers=header)
-    assert isinstance(outcome, Deferred) and (outcome.reason, outcome.retry_at) == (Reason.RATE_LIMITED, START + timedelta(minutes=45))
+    assert isinstance(outcome, Deferred) and (outcome.reason, outcome.retry_at) == (
+        Reason.RATE_LIMITED,
+        START + timedelta(minutes=45),
+    )
 
 
 def test_being_blocked_pauses_for_hours() -> None:
@@ -227,7 +264,10 @@ def test_documented_refusals_need_a_person(code: int, subcode: int, reason: Reas
     assert isinstance(outcome, Refused) and outcome.reason is reason
 
 
-@pytest.mark.parametrize(("code", "subcode"), [(1, 0), (2, 0), (1, 99), (506, 0), (100, 1366051), (300, 0), (0, 0), (-1, 0), (1, 1363047)])
+@pytest.mark.parametrize(
+    ("code", "subcode"),
+    [(1, 0), (2, 0), (1, 99), (506, 0), (100, 1366051), (300, 0), (0, 0), (-1, 0), (1, 1363047), (33, 0)],
+)
 def test_every_other_error_may_hide_a_post(code: int, subcode: int) -> None:
     assert isinstance(error(code, subcode), Unknown)
 
@@ -243,7 +283,11 @@ def test_unreadable_usage_headers_say_nothing(header: str) -> None:
 
 async def test_the_twin_checks_token_and_proof(scene: Scene, wire: Wire) -> None:
     assert (await graph(wire, scene, "GET", "/{page}"))[0] == 200
-    for wrong, code in (({"access_token": "x"}, 190), ({"appsecret_proof": "x"}, 100), ({"access_token": "rehearsal-page-token-$"}, 190)):
+    for wrong, code in (
+        ({"access_token": "x"}, 190),
+        ({"appsecret_proof": "x"}, 100),
+        ({"access_token": "rehearsal-page-token-$"}, 190),
+    ):
         status, said = await graph(wire, scene, "GET", "/{page}", **wrong)
         assert status >= 400 and said["error"]["code"] == code
 
@@ -266,7 +310,9 @@ async def test_one_removed_metric_fails_a_whole_batch(scene: Scene, tools: Tools
     _, outcome = await posted(facebook(scene, tools), scene)
     path = f"/{outcome.remote_id}/insights"
     assert (await graph(wire, scene, "GET", path, metric="post_media_view"))[0] == 200
-    assert (await graph(wire, scene, "GET", path, metric="post_media_view,post_impressions"))[1]["error"]["code"] == 100
+    assert (await graph(wire, scene, "GET", path, metric="post_media_view,post_impressions"))[1]["error"][
+        "code"
+    ] == 100
     assert (await graph(wire, scene, "GET", path))[1]["error"]["code"] == 3001
 
 
@@ -283,3 +329,14 @@ async def test_pages_do_not_see_each_other(scene: Scene, tools: Tools) -> None:
     neighbour = Facebook(FacebookSettings.model_validate(Facebook.rehearsal().settings(place)), tools)
     assert isinstance(await neighbour.withdraw(outcome.remote_id), Refused)
     assert (await neighbour.find(message, 0, EMPTY, START)).verdict == "unclear"
+
+
+def test_the_page_in_the_docs_names_every_setting_and_every_code() -> None:
+    page = Path("docs/channels/facebook.md").read_text(encoding="utf-8")
+    codes = [
+        str(code)
+        for code in [*range(1, 1000), 80001, *(code for code in _SUBCODES if code > 1_000_000)]
+        if code not in range(201, 299) and not isinstance(error(code), Unknown)
+    ]
+    missing = [name for name in FacebookSettings.model_fields if f"`{name}`" not in page]
+    assert missing + [code for code in codes if re.search(rf"(?<![\d/]){code}(?!\d)", page) is None] == []

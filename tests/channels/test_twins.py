@@ -17,7 +17,9 @@ pytestmark = pytest.mark.anyio
 
 
 @pytest.mark.parametrize("fault", ["drop_before", "drop_after"])
-async def test_a_dropped_line_is_no_answer_at_all(scene: Scene, wire: Wire, fault: str, caplog: pytest.LogCaptureFixture) -> None:
+async def test_a_dropped_line_is_no_answer_at_all(
+    scene: Scene, wire: Wire, fault: str, caplog: pytest.LogCaptureFixture
+) -> None:
     caplog.set_level(logging.ERROR)
     url = f"{scene.place.twins_url}/zalo/v2.0/article/verify"
     for visible in (True, False):
@@ -31,7 +33,11 @@ async def test_a_dropped_line_is_no_answer_at_all(scene: Scene, wire: Wire, faul
 
 async def test_switches_are_checked(scene: Scene, wire: Wire) -> None:
     url = f"{scene.place.twins_url}/_control"
-    for path, body in (("/zalo/faults", {"kind": "explode"}), ("/khong-co/faults", {"kind": "slow"}), ("/zalo/faults", {})):
+    for path, body in (
+        ("/zalo/faults", {"kind": "explode"}),
+        ("/khong-co/faults", {"kind": "slow"}),
+        ("/zalo/faults", {}),
+    ):
         seen = await wire.call("POST", url + path, json=body)
         assert isinstance(seen, Answer) and seen.status == 400
     missing = await wire.call("GET", f"{url}/khong-co/traces")
@@ -50,9 +56,13 @@ async def test_what_was_posted_outlives_the_server(tmp_path: Path) -> None:
     for number in (1, 2):
         with stage(tmp_path, {"facebook": Facebook}) as scene:
             wire = scene.wire()
-            channel = Facebook(FacebookSettings.model_validate(Facebook.rehearsal().settings(scene.place)), scene.tools(wire))
+            channel = Facebook(
+                FacebookSettings.model_validate(Facebook.rehearsal().settings(scene.place)), scene.tools(wire)
+            )
             message = channel.render(document(number), f"k{number}")
-            assert isinstance(await channel.publish(message, 0, await channel.stage(message, 0), ()), Published)  # type: ignore[arg-type]
+            assert isinstance(
+                await channel.publish(message, 0, await channel.stage(message, 0), ()), Published
+            )  # type: ignore[arg-type]
             await wire.close()
             assert len(await scene.traces("facebook")) == number
 

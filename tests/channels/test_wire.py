@@ -134,7 +134,9 @@ async def test_a_bad_address_is_refused_before_anything_leaves(address: str, vis
         assert ear.accepted == 0
 
 
-@pytest.mark.parametrize("address", ["http://127.0.0.1:{port}/", "http://2130706433:{port}/", "http://[::ffff:127.0.0.1]:{port}/"])
+@pytest.mark.parametrize(
+    "address", ["http://127.0.0.1:{port}/", "http://2130706433:{port}/", "http://[::ffff:127.0.0.1]:{port}/"]
+)
 async def test_fetch_raises_a_refusal(address: str) -> None:
     async with listening(Listener()) as ear, opened() as wire:
         with pytest.raises(Refusal):
@@ -159,7 +161,9 @@ async def test_a_name_is_named_by_its_own_words_only(visible: bool) -> None:
 
 
 @pytest.mark.parametrize("visible", [True, False])
-@pytest.mark.parametrize("records", [["127.0.0.1"], ["93.184.216.34", "127.0.0.1"], ["93.184.216.34", "::ffff:10.0.0.1"], []])
+@pytest.mark.parametrize(
+    "records", [["127.0.0.1"], ["93.184.216.34", "127.0.0.1"], ["93.184.216.34", "::ffff:10.0.0.1"], []]
+)
 async def test_a_name_with_one_private_record_is_refused(
     records: list[str], visible: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -168,7 +172,9 @@ async def test_a_name_with_one_private_record_is_refused(
 
     monkeypatch.setattr(asyncio.BaseEventLoop, "getaddrinfo", resolved)
     async with opened() as wire:
-        assert await wire.call("GET", "http://doi-ten.example/", visible=visible) == Silence(sent=False, kind=REFUSED)
+        assert await wire.call("GET", "http://doi-ten.example/", visible=visible) == Silence(
+            sent=False, kind=REFUSED
+        )
 
 
 async def test_the_address_that_was_checked_is_the_one_dialled(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -213,7 +219,9 @@ async def test_a_refused_connection_proves_that_nothing_left(visible: bool) -> N
 
 
 @pytest.mark.parametrize("visible", [True, False])
-async def test_an_unknown_name_proves_that_nothing_left(visible: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_an_unknown_name_proves_that_nothing_left(
+    visible: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
     async def unknown(self: object, host: str, port: int, **options: object) -> list[object]:
         raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
 
@@ -238,7 +246,9 @@ async def test_a_failed_tls_handshake_proves_that_nothing_left(visible: bool) ->
 
 
 @pytest.mark.parametrize("visible", [True, False])
-async def test_a_certificate_of_nobody_proves_that_nothing_left(visible: bool, self_signed: ssl.SSLContext) -> None:
+async def test_a_certificate_of_nobody_proves_that_nothing_left(
+    visible: bool, self_signed: ssl.SSLContext
+) -> None:
     ear = Listener()
     server = await asyncio.start_server(ear.serve, "127.0.0.1", 0, ssl=self_signed)
     port = server.sockets[0].getsockname()[1]
@@ -250,7 +260,9 @@ async def test_a_certificate_of_nobody_proves_that_nothing_left(visible: bool, s
 
 
 @pytest.mark.parametrize("visible", [True, False])
-@pytest.mark.parametrize("answer", [b"", b"HTTP/1.1 200 OK\r\ncontent-length: 50\r\n\r\nhalf", b"nonsense\r\n\r\n"])
+@pytest.mark.parametrize(
+    "answer", [b"", b"HTTP/1.1 200 OK\r\ncontent-length: 50\r\n\r\nhalf", b"nonsense\r\n\r\n"]
+)
 async def test_a_broken_answer_may_have_been_heard(answer: bytes, visible: bool) -> None:
     async with listening(Listener(answer)) as ear, opened(f"127.0.0.1:{ear.port}") as wire:
         seen = await wire.call("POST", ear.url, visible=visible, json={})
@@ -327,7 +339,13 @@ async def test_tokens_in_addresses_are_neither_logged_nor_shown(caplog: pytest.L
     caplog.set_level(logging.DEBUG)
     async with listening(Listener()) as ear, opened(f"127.0.0.1:{ear.port}") as wire:
         for visible in (True, False):
-            seen = await wire.call("GET", ear.url, visible=visible, params={"access_token": "bi-mat"}, headers={"secret_key": "bi-mat"})
+            seen = await wire.call(
+                "GET",
+                ear.url,
+                visible=visible,
+                params={"access_token": "bi-mat"},
+                headers={"secret_key": "bi-mat"},
+            )
             assert isinstance(seen, Answer) and "bi-mat" in seen.url
             assert "bi-mat" not in repr(seen)
     assert "bi-mat" not in caplog.text
@@ -344,7 +362,9 @@ def test_an_answer_is_read_by_a_model_or_not_at_all() -> None:
 
 
 def test_what_was_seen_becomes_an_outcome() -> None:
-    assert after_silence(Silence(sent=True, kind="ReadTimeout")) == Unknown(detail="Đã gửi nhưng không nhận được trả lời (ReadTimeout).")
+    assert after_silence(Silence(sent=True, kind="ReadTimeout")) == Unknown(
+        detail="Đã gửi nhưng không nhận được trả lời (ReadTimeout)."
+    )
     away = after_silence(Silence(sent=False, kind="ConnectError"))
     assert isinstance(away, Deferred) and away.reason is Reason.UNREACHABLE
     barred = after_silence(Silence(sent=False, kind=REFUSED))
@@ -355,9 +375,15 @@ def test_what_was_seen_becomes_an_outcome() -> None:
 
 def test_only_429_and_503_with_a_time_say_not_done() -> None:
     slow = after_answer(Answer(429, {"retry-after": "30"}, b""), NOW)
-    assert isinstance(slow, Deferred) and (slow.reason, slow.retry_at) == (Reason.RATE_LIMITED, NOW + timedelta(seconds=30))
+    assert isinstance(slow, Deferred) and (slow.reason, slow.retry_at) == (
+        Reason.RATE_LIMITED,
+        NOW + timedelta(seconds=30),
+    )
     busy = after_answer(Answer(503, {"retry-after": "Mon, 23 Nov 2026 01:05:00 GMT"}, b""), NOW)
-    assert isinstance(busy, Deferred) and (busy.reason, busy.retry_at) == (Reason.BUSY, NOW + timedelta(minutes=5))
+    assert isinstance(busy, Deferred) and (busy.reason, busy.retry_at) == (
+        Reason.BUSY,
+        NOW + timedelta(minutes=5),
+    )
     for status in (200, 302, 400, 500, 502, 503, 504):
         assert isinstance(after_answer(Answer(status, {}, b""), NOW), Unknown)
 

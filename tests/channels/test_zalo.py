@@ -2,8 +2,10 @@
 
 import json
 import logging
+import re
 from dataclasses import replace
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -49,7 +51,9 @@ async def staged(channel: Zalo, scene: Scene, number: int = 1) -> tuple[Any, Han
 async def api(wire: Wire, scene: Scene, path: str, **request: Any) -> dict[str, Any]:
     token = Zalo.rehearsal().settings(scene.place)["access_token"]
     method = "POST" if "json" in request else "GET"
-    seen = await wire.call(method, f"{scene.place.twins_url}/zalo{path}", headers={"access_token": token}, **request)
+    seen = await wire.call(
+        method, f"{scene.place.twins_url}/zalo{path}", headers={"access_token": token}, **request
+    )
     assert isinstance(seen, Answer) and seen.status == 200
     return dict(json.loads(seen.body))
 
@@ -69,7 +73,12 @@ def test_an_article_carries_title_description_body_link_and_source(scene: Scene,
 
 
 def test_text_cannot_break_out_of_the_body(scene: Scene, tools: Tools) -> None:
-    sly = Document(title="T", blocks=(Block("paragraph", (Span("<script>alert(1)</script>"),)),), hashtags=("#<b>",), signature="<i>")
+    sly = Document(
+        title="T",
+        blocks=(Block("paragraph", (Span("<script>alert(1)</script>"),)),),
+        hashtags=("#<b>",),
+        signature="<i>",
+    )
     body = zalo(scene, tools).render(sly, "k").parts[0].body
     assert "<script" not in body and "<b>" not in body and "<i>" not in body
 
@@ -97,10 +106,16 @@ def test_a_missing_summary_is_the_lead_cut_at_a_word(scene: Scene, tools: Tools)
         ({"picture": None}, "picture", "phải có ảnh bìa"),
         ({"body": " "}, "body", "chưa có nội dung"),
         ({"picture": Picture(sha256="a", mime="image/png", width=10, height=10, alt="")}, "picture", "JPEG"),
-        ({"picture": Picture(sha256="a", mime="image/jpeg", width=1281, height=10, alt="")}, "picture", "1.280"),
+        (
+            {"picture": Picture(sha256="a", mime="image/jpeg", width=1281, height=10, alt="")},
+            "picture",
+            "1.280",
+        ),
     ],
 )
-def test_what_zalo_would_refuse_is_said_before(scene: Scene, tools: Tools, changed: dict[str, Any], field: str, words: str) -> None:
+def test_what_zalo_would_refuse_is_said_before(
+    scene: Scene, tools: Tools, changed: dict[str, Any], field: str, words: str
+) -> None:
     channel = zalo(scene, tools)
     message = channel.render(document(1), "k", scene.picture())
     part = message.parts[0].model_copy(update=changed)
@@ -135,7 +150,9 @@ async def test_an_article_is_hidden_until_it_is_published(scene: Scene, tools: T
     assert isinstance(page, Answer) and message.parts[0].title in page.text
 
 
-async def test_staging_asks_again_at_growing_distances_and_then_gives_up_for_a_while(scene: Scene, tools: Tools, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_staging_asks_again_at_growing_distances_and_then_gives_up_for_a_while(
+    scene: Scene, tools: Tools, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(ZaloTwin, "create_looks", 99)
     monkeypatch.setattr(ZaloTwin, "processing_seconds", 9999)
     channel = zalo(scene, tools)
@@ -154,7 +171,9 @@ async def test_a_second_attempt_uses_the_draft_of_the_first(scene: Scene, tools:
     channel = zalo(scene, tools)
     message, handle = await staged(channel, scene)
     assert await channel.stage(message, 0, handle) == handle
-    listed = await api(wire, scene, "/v2.0/article/getslice", params={"offset": 0, "limit": 10, "type": "normal"})
+    listed = await api(
+        wire, scene, "/v2.0/article/getslice", params={"offset": 0, "limit": 10, "type": "normal"}
+    )
     assert listed["data"]["total"] == 1
 
 
@@ -220,7 +239,9 @@ async def test_a_hidden_trial_never_shows(scene: Scene, tools: Tools) -> None:
 
 async def test_a_cover_that_zalo_cannot_fetch_is_a_refusal(scene: Scene, tools: Tools) -> None:
     channel = zalo(scene, tools)
-    message = channel.render(document(1), "k", Picture(sha256="0" * 64, mime="image/jpeg", width=10, height=10, alt=""))
+    message = channel.render(
+        document(1), "k", Picture(sha256="0" * 64, mime="image/jpeg", width=10, height=10, alt="")
+    )
     outcome = await channel.stage(message, 0)
     assert isinstance(outcome, Refused) and outcome.reason is Reason.REJECTED
     bare = channel.render(document(1), "k")
@@ -241,7 +262,12 @@ async def test_health_says_why(scene: Scene, tools: Tools) -> None:
 async def test_a_pair_is_renewed_at_80_percent_and_the_old_one_is_spent(scene: Scene, tools: Tools) -> None:
     old = zalo(scene, tools)
     changed = await old.renew()
-    assert isinstance(changed, dict) and set(changed) == {"access_token", "refresh_token", "expires_at", "renew_at"}
+    assert isinstance(changed, dict) and set(changed) == {
+        "access_token",
+        "refresh_token",
+        "expires_at",
+        "renew_at",
+    }
     new = zalo(scene, tools, **changed)
     assert new.settings.renew_at == START + timedelta(seconds=72_000)
     assert await new.renew() is None
@@ -297,10 +323,17 @@ def test_codes_that_need_a_person(code: int, reason: Reason) -> None:
     assert isinstance(outcome, Refused) and outcome.reason is reason and str(code) in outcome.detail
 
 
-@pytest.mark.parametrize(("code", "reason"), [(-32, Reason.RATE_LIMITED), (-211, Reason.QUOTA), (-214, Reason.BUSY)])
+@pytest.mark.parametrize(
+    ("code", "reason"), [(-32, Reason.RATE_LIMITED), (-211, Reason.QUOTA), (-214, Reason.BUSY)]
+)
 def test_codes_that_pass(code: int, reason: Reason) -> None:
     outcome = after_code(code, START)
-    assert isinstance(outcome, Deferred) and outcome.reason is reason and outcome.retry_at and outcome.retry_at > START
+    assert (
+        isinstance(outcome, Deferred)
+        and outcome.reason is reason
+        and outcome.retry_at
+        and outcome.retry_at > START
+    )
 
 
 @pytest.mark.parametrize("code", [-200, -1, 1, -999, -217])
@@ -313,7 +346,14 @@ def test_any_other_code_is_unknown(code: int) -> None:
 
 def article(**changed: Any) -> dict[str, Any]:
     cover = {"cover_type": "photo", "photo_url": changed.pop("url", ""), "status": "show"}
-    given = {"type": "normal", "title": "T", "author": "A", "description": "D", "cover": cover, "body": [{"type": "text", "content": "<p>x</p>"}]}
+    given = {
+        "type": "normal",
+        "title": "T",
+        "author": "A",
+        "description": "D",
+        "cover": cover,
+        "body": [{"type": "text", "content": "<p>x</p>"}],
+    }
     return {**given, **changed}
 
 
@@ -334,20 +374,32 @@ async def test_the_twin_refuses_a_heavy_or_strange_cover(scene: Scene, wire: Wir
     strange = scene.shelf.add(b"GIF89a", "image/gif")
     lying = scene.shelf.add(b"<html>", "image/jpeg")
     for sha256 in (heavy, strange, lying):
-        assert (await api(wire, scene, "/v2.0/article/create", json=article(url=scene.shelf.url(sha256))))["error"] == -201
+        assert (await api(wire, scene, "/v2.0/article/create", json=article(url=scene.shelf.url(sha256))))[
+            "error"
+        ] == -201
 
 
 async def test_the_twin_hides_by_default_and_lists_ten_at_most(scene: Scene, wire: Wire) -> None:
-    made = await api(wire, scene, "/v2.0/article/create", json=article(url=scene.shelf.url(scene.picture().sha256)))
+    made = await api(
+        wire, scene, "/v2.0/article/create", json=article(url=scene.shelf.url(scene.picture().sha256))
+    )
     scene.forward(60)
-    listed = await api(wire, scene, "/v2.0/article/getslice", params={"offset": 0, "limit": 10, "type": "normal"})
+    listed = await api(
+        wire, scene, "/v2.0/article/getslice", params={"offset": 0, "limit": 10, "type": "normal"}
+    )
     assert [row["status"] for row in listed["data"]["medias"]] == ["hide"]
-    assert (await api(wire, scene, "/v2.0/article/getslice", params={"offset": 0, "limit": 11, "type": "normal"}))["error"] == -210
-    assert (await api(wire, scene, "/v2.0/article/verify", json={"token": made["data"]["token"]}))["data"]["id"]
+    assert (
+        await api(wire, scene, "/v2.0/article/getslice", params={"offset": 0, "limit": 11, "type": "normal"})
+    )["error"] == -210
+    assert (await api(wire, scene, "/v2.0/article/verify", json={"token": made["data"]["token"]}))["data"][
+        "id"
+    ]
     assert (await api(wire, scene, "/v2.0/article/verify", json={"token": "x"}))["error"] == -201
 
 
-async def test_the_twin_counts_requests_by_the_minute(scene: Scene, tools: Tools, wire: Wire, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_the_twin_counts_requests_by_the_minute(
+    scene: Scene, tools: Tools, wire: Wire, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(ZaloTwin, "per_minute", 2)
     channel = zalo(scene, tools)
     assert [await channel.health() for _ in range(3)] == [None, None, Reason.RATE_LIMITED]
@@ -363,3 +415,11 @@ async def test_accounts_do_not_see_each_other(scene: Scene, tools: Tools) -> Non
     assert isinstance(outcome, Refused)
     assert isinstance(await neighbour.withdraw(handle.data["id"]), Refused)
     assert (await neighbour.find(message, 0, handle, START)).verdict == "unclear"
+
+
+def test_the_page_in_the_docs_names_every_setting_and_every_code() -> None:
+    page = Path("docs/channels/zalo.md").read_text(encoding="utf-8")
+    codes = [str(code) for code in range(-400, 0) if not isinstance(after_code(code, START), Unknown)]
+    codes = [code for code in codes if code not in ("-100", "-233")]  # cannot come from an article
+    missing = [name for name in ZaloSettings.model_fields if f"`{name}`" not in page]
+    assert missing + [code for code in codes if re.search(rf"(?<![\d/]){code}(?!\d)", page) is None] == []

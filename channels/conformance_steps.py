@@ -1,0 +1,117 @@
+"""The steps of which the conformance suite is made: send, lose, settle, count copies."""
+
+import asyncio
+import unicodedata
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import ClassVar
+
+from channels.contract import Capability, Channel, Found, Handle, Message, Outcome, Pending, Published, Reason
+from channels.rehearsing import Scene
+from channels.twin import FaultKind, Trace
+from content.document import Document, Source, read
+
+_BODY = "Bộ phận Một cửa **làm việc cả sáng thứ Bảy**.\n\n- Nộp hồ sơ trực tuyến\n- Nhận kết quả tại nhà"
+
+
+def promise(kept: object, broken: str) -> None:
+    """Raise AssertionError with what was broken, unless the promise was kept."""
+    if not kept:
+        raise AssertionError(broken)
+
+
+def document(number: int) -> Document:
+    """A short text with a link of its own, written in NFD as some keyboards do."""
+    _, blocks = read(_BODY)
+    return Document(
+        title=unicodedata.normalize("NFD", f"Thông báo số {number} của phường"),
+        summary=unicodedata.normalize("NFD", "Lịch làm việc mới của Bộ phận Một cửa."),
+        blocks=blocks,
+        link=f"https://lantoa.example/{number}abc",
+        source=Source("Ủy ban nhân dân phường"),
+        hashtags=("#HảiPhòng",),
+    )
+
+
+class Steps:
+    """What the suite does with a channel; ``visible_path`` is part of the path of the one visible call."""
+
+    channel: ClassVar[type[Channel]]
+    visible_path: ClassVar[str]
+
+    @asynccontextmanager
+    async def _open(self, scene: Scene, timeout: float = 5) -> AsyncIterator[Channel]:
+        wire = scene.wire(timeout)
+        try:
+            yield scene.channel(self.channel.kind, wire)
+        finally:
+            await wire.close()
+
+    async def _renewed(self, channel: Channel, scene: Scene) -> Channel:
+        changed = await channel.renew()
+        promise(not isinstance(changed, Reason), f"not renewed: {changed}")
+        settings = {**channel.rehearsal().settings(scene.place), **(changed or {})}  # type: ignore[dict-item]
+        return self.channel(self.channel.Settings.model_validate(settings), channel.tools)
+
+    async def _staged(self, channel: Channel, scene: Scene, message: Message) -> Handle | Outcome:
+        staged = await channel.stage(message, 0)
+        for _ in range(10):
+            if not isinstance(staged, Pending):
+                break
+            scene.forward(
+                max(1.0, (staged.retry_at - scene.clock()).total_seconds()) if staged.retry_at else 1.0
+            )
+            staged = await channel.stage(message, 0, staged.handle)
+        return staged
+
+    async def _sent(self, channel: Channel, scene: Scene, message: Message) -> Outcome:
+        handle = await self._staged(channel, scene, message)
+        promise(isinstance(handle, Handle), f"not staged: {handle}")
+        outcome = await channel.publish(message, 0, handle, ())  # type: ignore[arg-type]
+        if not isinstance(outcome, Pending):
+            return outcome
+        found = await self._settled(channel, scene, message, outcome.handle)
+        promise(found.verdict == "out" and found.remote_id, f"pending, then {found}")
+        return Published(remote_id=str(found.remote_id), url=found.url)
+
+    async def _under(self, fault: FaultKind, channel: Channel, scene: Scene, message: Message) -> Outcome:
+        return (await self._lost(fault, channel, scene, message))[1]
+
+    async def _lost(
+        self, fault: FaultKind, channel: Channel, scene: Scene, message: Message
+    ) -> tuple[Handle, Outcome]:
+        handle = await self._staged(channel, scene, message)
+        promise(isinstance(handle, Handle), f"not staged: {handle}")
+        await scene.order(channel.kind, fault, self.visible_path)
+        return handle, await channel.publish(message, 0, handle, ())  # type: ignore[arg-type, return-value]
+
+    async def _settled(self, channel: Channel, scene: Scene, message: Message, handle: Handle) -> Found:
+        since = scene.clock()
+        scene.forward(channel.settle_seconds)
+        return await channel.find(message, 0, handle, since)
+
+    async def _found_out(self, channel: Channel, scene: Scene, message: Message, handle: Handle) -> None:
+        copy = await self._one_copy(scene, message)
+        if Capability.FIND in channel.capabilities:
+            found = await self._settled(channel, scene, message, handle)
+            promise(found.verdict == "out", f"look-up says {found}")
+            promise(
+                found.remote_id == copy.remote_id,
+                f"look-up found {found.remote_id}, the platform holds {copy.remote_id}",
+            )
+
+    async def _until_visible(self, scene: Scene, message: Message) -> None:
+        for _ in range(100):
+            if await self._copies(scene, message):
+                return
+            await asyncio.sleep(0.1)
+
+    async def _one_copy(self, scene: Scene, message: Message) -> Trace:
+        copies = await self._copies(scene, message)
+        promise(len(copies) == 1, f"{len(copies)} visible copies")
+        return copies[0]
+
+    async def _copies(self, scene: Scene, message: Message) -> list[Trace]:
+        return [
+            trace for trace in await scene.traces(self.channel.kind) if message.parts[0].marker in trace.text
+        ]
