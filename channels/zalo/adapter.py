@@ -141,9 +141,8 @@ class Zalo(Channel):
         """Create the article hidden and wait for its id: Pending while Zalo works on it."""
         if handle.data.get("id"):
             return handle
-        if handle.data.get("token"):
-            return await self._verified(handle)
-        return await self._created(message, part)
+        staged = await self._verified(handle) if handle.data.get("token") else None
+        return await self._created(message, part) if staged is None else staged
 
     async def _created(self, message: Message, part: int) -> Handle | Outcome:
         if message.parts[part].picture is None:
@@ -156,9 +155,11 @@ class Zalo(Channel):
         made = parsed(seen.data, Token)
         if made is None:
             return Deferred(reason=Reason.BUSY, detail="Zalo nhận bài nhưng không trả mã theo dõi.")
-        return await self._verified(Handle(data={"token": made.token, "looks": 0}))
+        fresh = Handle(data={"token": made.token, "looks": 0})
+        return await self._verified(fresh) or self._ask_again(fresh)
 
-    async def _verified(self, handle: Handle) -> Handle | Outcome:
+    async def _verified(self, handle: Handle) -> Handle | Outcome | None:
+        """The id behind a token, or what became of it; None: Zalo does not know the token (any more)."""
         seen = await self._api().post("/v2.0/article/verify", {"token": handle.data["token"]})
         if isinstance(seen, _FAILED):
             return self._ask_again(handle) if isinstance(seen, Unknown) else seen
@@ -167,7 +168,11 @@ class Zalo(Channel):
             return Handle(data={"id": ready.value})
         if seen.error in (OK, PROCESSING):
             return self._ask_again(handle)
-        return invisible(after_code(seen.error, self.tools.now()))
+        judged = after_code(seen.error, self.tools.now())
+        forgotten = isinstance(judged, Unknown) or (
+            isinstance(judged, Refused) and judged.reason is Reason.REJECTED
+        )
+        return None if forgotten else judged
 
     def _ask_again(self, handle: Handle) -> Outcome:
         looks = int(handle.data.get("looks", 0))

@@ -177,6 +177,23 @@ async def test_a_second_attempt_uses_the_draft_of_the_first(scene: Scene, tools:
     assert listed["data"]["total"] == 1
 
 
+async def test_a_forgotten_draft_is_made_again(scene: Scene, tools: Tools) -> None:
+    channel = zalo(scene, tools)
+    message = channel.render(document(1), "k", scene.picture())
+    pending = await channel.stage(message, 0, Handle(data={"token": "da-mat", "looks": 5}))
+    assert isinstance(pending, Pending) and pending.handle.data["token"] != "da-mat"
+    assert isinstance(await channel.stage(message, 0, pending.handle), Handle)
+
+
+async def test_a_dead_token_while_waiting_is_said(scene: Scene, tools: Tools) -> None:
+    channel = zalo(scene, tools)
+    pending = await channel.stage(channel.render(document(1), "k", scene.picture()), 0)
+    assert isinstance(pending, Pending)
+    await scene.order("zalo", "expire_token", "verify")
+    outcome = await channel.stage(channel.render(document(1), "k", scene.picture()), 0, pending.handle)
+    assert isinstance(outcome, Refused) and outcome.reason is Reason.UNAUTHORIZED
+
+
 async def test_an_update_still_worked_on_is_pending_and_then_found(scene: Scene, tools: Tools) -> None:
     channel = zalo(scene, tools)
     message, handle = await staged(channel, scene)
