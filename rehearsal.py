@@ -136,6 +136,7 @@ class Driver:
         async with httpx.AsyncClient(timeout=10) as citizens:
             planned_at = self.clock()
             while (due := await asyncio.to_thread(self.daemon.next_due)) is not None and due <= self.plan.end:
+                await self.daemon.prepare(due)
                 await self._go(citizens, due)
                 await self.daemon.work()
                 await self._read(citizens)

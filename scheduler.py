@@ -34,6 +34,8 @@ from store.files import Files
 from store.tables import Delivery, Outlet, Worker
 from store.vault import Vault
 
+WRITTEN_AHEAD = timedelta(minutes=3)
+
 log = logging.getLogger("lantoa")
 
 
@@ -101,6 +103,10 @@ class Daemon:
         measured = await measuring.measure(self.courier, self.settings.daemon.wave)
         return sent + looked + measured
 
+    async def prepare(self, until: datetime) -> int:
+        """Write ahead the messages that fall due until then."""
+        return await self.courier.freeze_ahead(until, self.settings.daemon.wave)
+
     def plan(self) -> int:
         """Make the deliveries of the horizon."""
         with self.courier.store.write() as session:
@@ -132,6 +138,7 @@ class Daemon:
         )
         beats: list[tuple[Callable[[], object], int]] = [
             (self._plan, 15),
+            (self._prepare, 20),
             (self._look, 2),
             (self._measure, 20),
             (self._sources, 60),
@@ -160,6 +167,9 @@ class Daemon:
 
     async def _plan(self) -> None:
         await asyncio.to_thread(self.plan)
+
+    async def _prepare(self) -> None:
+        await self.prepare(self.courier.desk.now() + WRITTEN_AHEAD)
 
     async def _look(self) -> None:
         await self.courier.look(self.settings.daemon.wave)

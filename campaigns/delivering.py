@@ -55,6 +55,16 @@ class Courier:
         await asyncio.gather(*(self._carry(id, fence) for id, fence in jobs))
         return len(jobs)
 
+    async def freeze_ahead(self, until: datetime, limit: int) -> int:
+        """Write the messages that fall due until then, so that nothing slow is left for their hour; gives how many."""
+        jobs = await asyncio.to_thread(self._unwritten, until, limit)
+        for id, fence in jobs:
+            try:
+                await asyncio.to_thread(self._freeze, id, fence)
+            except Exception:
+                log.warning("freeze ahead %s: will be told at its hour", id, exc_info=True)
+        return len(jobs)
+
     async def look(self, limit: int) -> int:
         """Look up what is unknown and due for a look; gives how many were looked at."""
         jobs = await asyncio.to_thread(self._unknown, limit)
@@ -91,6 +101,16 @@ class Courier:
                 _apply(session, delivery, Move(State.PREPARED, now), now)
             _take_slots(session, list(claimed.values()), now)
             return [(delivery.id or 0, delivery.fence) for delivery in claimed.values()]
+
+    def _unwritten(self, until: datetime, limit: int) -> list[tuple[int, int]]:
+        with self.store.read() as session:
+            wanted = (
+                select(Delivery.id, Delivery.fence)
+                .where(Delivery.state == State.DUE, Delivery.next_at <= until, Delivery.parts == 0, Delivery.fence == 0)
+                .order_by(col(Delivery.next_at))
+                .limit(limit)
+            )
+            return [(id or 0, fence) for id, fence in session.exec(wanted).all()]
 
     async def _carry(self, id: int, fence: int) -> None:
         try:

@@ -30,9 +30,13 @@ class Desk:
     def channel(self, outlet: Outlet) -> Channel:
         """The channel of an outlet with its settings opened; raises SealBroken or Mistake."""
         kind = channel(outlet.kind)
-        sealed = self.vault.unseal(outlet.secrets, _place(outlet)) if outlet.secrets else {}
-        settings = read_settings(kind, {**outlet.settings, **sealed})
+        settings = read_settings(kind, self.values(outlet))
         return kind(settings, Tools(wire=self.wire, shelf=self.files, now=self.now))
+
+    def values(self, outlet: Outlet) -> dict[str, Any]:
+        """An outlet's settings with the secrets opened; raises SealBroken."""
+        sealed = self.vault.unseal(outlet.secrets, _place(outlet)) if outlet.secrets else {}
+        return {**outlet.settings, **sealed}
 
 
 def read_settings(kind: type[Channel], values: dict[str, Any]) -> Any:

@@ -37,7 +37,7 @@ def _renewable(courier: Courier) -> list[Outlet]:
 
 
 def _commit(courier: Courier, outlet: Outlet, fresh: dict[str, object]) -> bool:
-    values = {**courier.desk.channel(outlet).settings.model_dump(mode="json"), **fresh}
+    values = {**courier.desk.values(outlet), **fresh}
     with courier.store.write() as session:
         return outlets.renew(session, outlet.id or 0, outlet.secrets, values, courier.desk.vault, courier.desk.now())
 
