@@ -141,6 +141,8 @@ def newest_metrics(session: Session, scope: Scope, audience: dict[str, frozenset
 
 def newest_audience(session: Session, scope: Scope, audience: dict[str, frozenset[str]]) -> list[Any]:
     """(kind, outlet, name, label, formula, value, taken_at): the newest value per outlet."""
+    if not any(audience.values()):
+        return []
     newest = _newest(scope, [col(Delivery.outlet_id), col(Metric.name)], _is_audience(audience))
     wanted = (newest.c.kind, newest.c.outlet, newest.c.name, newest.c.label, newest.c.formula, newest.c.value, newest.c.taken_at)
     return _rows(session, select(*wanted).where(newest.c.place == 1).order_by(*wanted[:3]))
@@ -151,7 +153,7 @@ def evidence(session: Session, scope: Scope) -> list[Any]:
     author, approver = aliased(User), aliased(User)
     wanted: tuple[Any, ...] = (
         col(Delivery.key), col(Delivery.post_id), col(Delivery.state), col(Delivery.due_at), col(Delivery.sent_at),
-        col(Delivery.url), col(Delivery.remote_ids), col(Delivery.approved_digest), col(Delivery.adopted),
+        col(Delivery.url), col(Delivery.remote_ids), col(Delivery.approved_digest), col(Delivery.adopted), col(Delivery.parts),
         col(Outlet.kind), col(Outlet.name).label("outlet"), col(Post.title), col(author.name).label("author"),
         col(approver.name).label("approver"),
     )  # fmt: skip

@@ -36,10 +36,11 @@ from store.tables import Ward
 DEFAULT_ZONE = "Asia/Ho_Chi_Minh"
 
 
-def figures(session: Session, ward_id: int | None, start: datetime, end: datetime) -> Figures:
+def figures(session: Session, ward_id: int | None, start: datetime, end: datetime, with_evidence: bool = True) -> Figures:
     """The figures of the deliveries due from ``start`` up to ``end``; ``ward_id`` None counts every ward together.
 
-    Reach is the newest value taken up to ``end``. The current states are counted: say with the figures when they were read.
+    Reach is the newest value taken up to ``end``. The current states are counted: say with the figures when they were
+    read. ``with_evidence`` False leaves the list of evidence empty, for pages that show numbers only.
     """
     scope = counts.Scope(ward_id, start, end)
     ward = session.get(Ward, ward_id) if ward_id is not None else None
@@ -69,7 +70,7 @@ def figures(session: Session, ward_id: int | None, start: datetime, end: datetim
         reach=reach,
         audience=[_audience(row) for row in counts.newest_audience(session, scope, _audience_names())],
         air=_air(counts.posts_out_by_kind(session, scope), outlets, reach),
-        evidence=_evidence(session, scope),
+        evidence=_evidence(session, scope) if with_evidence else [],
         troubles=_troubles(session, scope),
         upcoming=_upcoming(session, scope, tasks),
     )
@@ -153,10 +154,14 @@ def _lateness(session: Session, scope: counts.Scope) -> list[LatenessRow]:
     return [
         LatenessRow(
             kind=kind, kind_name=kind_name(kind) if kind else "Tất cả các kênh", count=count,
-            p50=round(p50, 3), p95=round(p95, 3), max=round(most, 3),
+            p50=_late(p50), p95=_late(p95), max=_late(most),
         )
         for kind, count, p50, p95, most in rows
     ]  # fmt: skip
+
+
+def _late(seconds: float) -> float:
+    return max(round(seconds, 3), 0.0)
 
 
 def _audience_names() -> dict[str, frozenset[str]]:
@@ -207,11 +212,11 @@ def _proof(row: Any, title: str) -> Evidence:
         due_at=row.due_at,
         sent_at=row.sent_at,
         url=row.url,
-        remote_id=", ".join(row.remote_ids),
+        remote_id=", ".join(filter(None, row.remote_ids)),
         author=row.author,
         approver=row.approver or "",
         digest=row.approved_digest[:12],
-        label="measured" if row.remote_ids else "declared",
+        label="measured" if len(row.remote_ids) >= max(row.parts, 1) else "declared",
         note=_note(row),
     )
 

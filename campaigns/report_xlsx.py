@@ -7,6 +7,7 @@ real dates on the ward's wall clock. https://owasp.org/www-community/attacks/CSV
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
+from math import ceil
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ from campaigns.report_docx import Chapter
 from campaigns.report_sheets import Sheet, sheets
 from campaigns.timetable import local
 
-WIDEST_HEADING_ROW = 32
+HEADING_HEIGHT, LINE_HEIGHT = 46, 15
 _DANGEROUS = ("=", "+", "-", "@", "\t", "\r")
 
 
@@ -121,12 +122,19 @@ def _draw(book: Any, sheet: Sheet, looks: _Looks) -> Any:
     for number, row in enumerate(sheet.rows, 1):
         for at, (value, column) in enumerate(zip(row, sheet.columns, strict=True)):
             _write(paper, number, at, value, column.kind, looks)
-    paper.set_row(0, WIDEST_HEADING_ROW)
+        paper.set_row(number, LINE_HEIGHT * _lines(row, sheet))
+    paper.set_row(0, HEADING_HEIGHT)
     paper.freeze_panes(1, sheet.frozen)
     paper.repeat_rows(0)
     if sheet.rows:
         paper.autofilter(0, 0, len(sheet.rows), len(sheet.columns) - 1)
     return paper
+
+
+def _lines(row: Sequence[Any], sheet: Sheet) -> int:
+    """How many lines the longest text of a row takes: XlsxWriter cannot let the program that opens the file decide."""
+    texts = ((len(value), column.width) for value, column in zip(row, sheet.columns, strict=True) if isinstance(value, str))
+    return max((ceil(length / (0.95 * width)) for length, width in texts if length), default=1)
 
 
 def _page(book: Any, name: str, looks: _Looks) -> Any:

@@ -142,7 +142,7 @@ class AirRow(_Row):
 
 
 class Evidence(_Row):
-    """One delivery that went out. ``label``: measured when the platform gave its id, declared when a person said so."""
+    """One delivery that went out. ``label``: measured when the platform answered for every part, declared when a person said so."""
 
     key: str
     kind: str
