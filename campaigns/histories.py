@@ -6,6 +6,7 @@ from typing import Any
 from sqlmodel import Session, col, select
 
 from campaigns import views
+from channels.contract import Message
 from store.tables import Attempt, AuditEvent, Delivery, Metric, Outlet, Post, Variant, Ward
 
 DECISIONS = ("post.approved", "post.returned")
@@ -31,6 +32,11 @@ class Story:
     outlet: Outlet
     attempts: list[Attempt]
     figures: list[Metric]
+
+    @property
+    def message(self) -> Message | None:
+        """What went out, as it was frozen; None before that."""
+        return Message.model_validate(self.delivery.message) if self.delivery.message else None
 
     @property
     def late_seconds(self) -> float | None:

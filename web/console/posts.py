@@ -95,7 +95,7 @@ def post_page(request: Request, here: Here, post_id: int, status: int = 200, mis
         values = _around(session, here, post)
         draft = drafting.draft_of(session, post, here.ward)
     stories: list[histories.Story] = values["stories"]
-    values["look"] = None if stories else sheets.look(here, draft)
+    values["look"] = None if any(story.message for story in stories) else sheets.look(here, draft)
     return page(request, here, "post.html", status, post=post, draft=draft, mistake=mistake, note=note, **values)
 
 

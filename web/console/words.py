@@ -105,6 +105,17 @@ EVENT: dict[str, str] = {
     "rule.approved": "Duyệt lịch đăng thường kỳ",
     "user.added": "Thêm tài khoản",
     "user.password_changed": "Đổi mật khẩu",
+    "post.from_rule": "Tạo từ lịch đăng thường kỳ",
+    "delivery.retried": "Cho gửi lại",
+    "delivery.settled_sent": "Xác nhận đã đăng",
+    "delivery.settled_again": "Cho đăng lại",
+    "delivery.settled_closed": "Bỏ lượt đăng",
+    "rule.approval_void": "Hủy duyệt lịch thường kỳ vì được sửa",
+    "ward.founded": "Thêm phường",
+    "campaign.founded": "Thêm chiến dịch",
+    "report.written": "Lập báo cáo",
+    "source.watched": "Thêm nguồn chính thống",
+    "source.read": "Đọc nguồn chính thống",
     "media.added": "Thêm ảnh vào kho tư liệu",
 }
 
