@@ -135,13 +135,13 @@ def _reach(chapters: Sequence[Counted]) -> Sheet:
 def _evidence(chapters: Sequence[Counted]) -> Sheet:
     columns = [WARD, Column("Đăng, phát lúc", 20, "moment"), Column("Giờ lên lịch", 20, "moment"), Column("Nền tảng", 20), Column("Kênh", 26)]
     columns += [Column("Tin, bài", 42), Column("Liên kết", 40), Column("Mã bài trên nền tảng", 22), Column("Người soạn", 18)]
-    columns += [Column("Người duyệt", 20), Column("Mã duyệt", 15), Column("Nhãn", 12), Column("Ghi chú", 22), Column("Mã lượt", 14)]
+    columns += [Column("Người duyệt", 20), Column("Mã duyệt", 15), Column("Xác nhận", 20), Column("Ghi chú", 22), Column("Mã lượt", 14)]
 
     def rows(f: Figures) -> list[tuple[Any, ...]]:
         return [
             (
                 local(row.sent_at, f.zone) if row.sent_at else None, local(row.due_at, f.zone), row.kind_name, row.outlet, row.title,
-                row.url, row.remote_id, row.author, row.approver, row.digest, wording.LABELS[row.label], row.note, row.key,
+                row.url, row.remote_id, row.author, row.approver, row.digest, wording.CONFIRMED[row.label], row.note, row.key,
             )
             for row in f.evidence
         ]  # fmt: skip

@@ -115,7 +115,7 @@ def audience(f: Figures) -> Table:
     """The size of each outlet as last told."""
     rows = [
         (
-            str(place), f"{row.kind_name}: {row.outlet}", row.name, number(row.value), wording.LABELS.get(row.label, row.label),
+            str(place), wording.outlet(row.kind_name, row.outlet), row.name, number(row.value), wording.LABELS.get(row.label, row.label),
             row.formula, short_moment(row.taken_at, f.zone),
         )
         for place, row in enumerate(f.audience, 1)
@@ -175,14 +175,14 @@ def evidence(f: Figures, most: int) -> Table:
     """The first ``most`` deliveries that went out, for a page across."""
     rows = [
         (
-            str(place), short_moment(row.sent_at, f.zone) if row.sent_at else "–", f"{row.kind_name}: {row.outlet}",
+            str(place), short_moment(row.sent_at, f.zone) if row.sent_at else "–", wording.outlet(row.kind_name, row.outlet),
             cut(row.title, 140) or "(không có tiêu đề)", row.url or row.remote_id or "–", f"{row.author}/\n{row.approver or '–'}", row.digest,
-            wording.LABELS[row.label] + (f"\n{row.note}" if row.note else ""),
+            wording.CONFIRMED[row.label] + (f"\n{row.note}" if row.note else ""),
         )
         for place, row in enumerate(f.evidence[:most], 1)
     ]  # fmt: skip
-    heading = ("TT", "Thời điểm đăng, phát", "Kênh", "Tin, bài", "Liên kết hoặc mã bài", "Người soạn/\nNgười duyệt", "Mã duyệt", "Nhãn")
-    return Table(heading, (10, 22, 38, 54, 48, 33, 24, 18), "cclllccc", rows, size=10)
+    heading = ("TT", "Thời điểm đăng, phát", "Kênh", "Tin, bài", "Liên kết hoặc mã bài", "Người soạn/\nNgười duyệt", "Mã duyệt", "Xác nhận")
+    return Table(heading, (10, 22, 38, 50, 46, 35, 24, 22), "cclllccc", rows, size=10)
 
 
 def _done(tally: Tally) -> int:
@@ -197,7 +197,7 @@ def _counts(tally: Tally) -> tuple[str, ...]:
 
 
 def _outlet(place: int, row: OutletRow) -> tuple[str, ...]:
-    return (str(place), f"{row.kind_name}: {row.outlet}", row.unit, *_counts(row.tally))
+    return (str(place), wording.outlet(row.kind_name, row.outlet), row.unit, *_counts(row.tally))
 
 
 def _task(place: int, row: TaskRow, classes: list[str]) -> tuple[str, ...]:
@@ -217,7 +217,7 @@ def _air(row: AirRow, told: ReachRow | None) -> str:
 def _trouble(place: int, row: Trouble, zone: str) -> tuple[str, ...]:
     why = row.reason + (f". {cut(row.detail, 120)}" if row.detail and row.detail != row.reason else "")
     return (
-        str(place), short_moment(row.due_at, zone), f"{row.kind_name}: {row.outlet}", cut(row.title, 100),
+        str(place), short_moment(row.due_at, zone), wording.outlet(row.kind_name, row.outlet), cut(row.title, 100),
         wording.STATES[row.state], why,
     )  # fmt: skip
 

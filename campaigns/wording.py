@@ -34,6 +34,7 @@ STATES: dict[str, str] = {
     "withdrawn": "Đã gỡ",
 }
 LABELS = {"measured": "Đo được", "estimated": "Ước tính", "declared": "Tự khai"}
+CONFIRMED = {"measured": "Nền tảng trả mã bài", "declared": "Người phụ trách (tự khai)"}
 MEANINGS = {
     "measured": "số do nền tảng hoặc trang của phường đếm và trả về",
     "estimated": "số đã làm tròn hoặc suy ra theo cách tính ghi kèm",
@@ -103,6 +104,11 @@ def short_moment(at: datetime, zone: str) -> str:
 def window(start: datetime, end: datetime, zone: str) -> str:
     """The data window: «từ 00h00 ngày … đến 24h00 ngày …»."""
     return f"từ {moment(start, zone)} đến {_end(end, zone)}"
+
+
+def outlet(kind_name: str, name: str) -> str:
+    """An outlet with its platform, said once: «Facebook: Phường Đông Hải», «Facebook phường Đông Hải»."""
+    return name if name.casefold().startswith(kind_name.casefold()) else f"{kind_name}: {name}"
 
 
 def sentence(text: str) -> str:

@@ -140,7 +140,14 @@ def test_difficulties_and_the_next_period_come_from_the_rows(busy: reports.Writt
     assert "1. Việc truyền thông số 2 của phường Đông Hải: 01 tin, bài đã duyệt, đăng ngày 01/12/2026." in words
 
 
-def test_evidence_is_linked(busy: reports.Written) -> None:
+def test_an_outlet_named_after_its_platform_is_not_named_twice() -> None:
+    assert wording.outlet("Facebook", "Facebook phường Đông Hải") == "Facebook phường Đông Hải"
+    assert wording.outlet("Facebook", "Phường Đông Hải") == "Facebook: Phường Đông Hải"
+
+
+def test_evidence_is_linked_and_says_who_confirmed_it(busy: reports.Written) -> None:
+    table = _table(busy.docx, "Xác nhận")
+    assert table.rows[1].cells[-1].text == "Nền tảng trả mã bài"
     links = [rel.target_ref for rel in Document(str(busy.docx)).part.rels.values() if rel.reltype.endswith("/hyperlink")]
     assert len(links) == 7
     assert all(link.startswith("https://vi-du.vn/dong-hai/") for link in links)
