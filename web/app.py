@@ -15,7 +15,7 @@ from campaigns.views import NotInWard
 from store.engine import Store
 from web import assets, console
 from web.console.pages import bare, wants_fragment
-from web.security import BodyLimit, SafeHeaders, SameOriginOnly
+from web.security import HEADERS, BodyLimit, SafeHeaders, SameOriginOnly
 from web.session import SIGN_IN, House, SignInNeeded
 
 MESSAGES = {
@@ -53,7 +53,7 @@ def _answer_errors(app: FastAPI) -> None:
     app.add_exception_handler(Mistake, lambda request, error: _error(request, 400, str(error)))
     app.add_exception_handler(RequestValidationError, lambda request, error: _error(request, 422))
     app.add_exception_handler(HTTPException, _on_http)
-    app.add_exception_handler(Exception, lambda request, error: _error(request, 500))
+    app.add_exception_handler(Exception, _on_bug)
 
 
 def _ask_to_sign_in(request: Request, error: Exception) -> Response:
@@ -67,6 +67,13 @@ def _ask_to_sign_in(request: Request, error: Exception) -> Response:
 def _on_http(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)  # noqa: S101
     return _error(request, error.status_code)
+
+
+def _on_bug(request: Request, error: Exception) -> Response:
+    # Starlette answers these outside of every added layer, so the headers must come from here.
+    response = _error(request, 500)
+    response.headers.update(HEADERS)
+    return response
 
 
 def _error(request: Request, status: int, text: str = "") -> HTMLResponse:
