@@ -34,8 +34,8 @@ def mine(session: Session, table: type[Row], id: int, ward_id: int) -> Row:
     """The row of this id in this ward; raises NotInWard."""
     if not 0 < id < MAX_ID:
         raise NotInWard(f"{table.__name__} {id}")
-    found: Row | None = session.exec(of_ward(table, ward_id).where(table.id == id)).first()  # type: ignore[attr-defined]
-    if found is None:
+    found = session.get(table, id)
+    if found is None or found.ward_id != ward_id:  # type: ignore[attr-defined]
         raise NotInWard(f"{table.__name__} {id}")
     return found
 

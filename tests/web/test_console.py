@@ -72,7 +72,7 @@ async def test_examples_are_accepted_in_four_clicks(scene: Scene, visitor: Clien
     async with visitor("bientap.phuong-ta") as editor:
         sheet = (await editor.get("/quan-tri/soan/moi?mau=lich-tiep-dan&vi_du=1")).text
         fields = re.findall(r'<input[^>]+name="([a-z_.0-9]+)"[^>]*?value="([^"]*)"[^>]*?>', sheet)
-        unticked = {value for value in re.findall(r'name="outlet" value="(\d+)">', sheet)}
+        unticked = set(re.findall(r'name="outlet" value="(\d+)">', sheet))
         data: dict[str, Any] = {}
         for name, value in fields:
             if name == "outlet":

@@ -7,7 +7,18 @@ from campaigns import people
 from campaigns.people import LONGEST
 from web.console.pages import bare
 from web.forms import Form
-from web.session import HOME, SIGN_IN, House, NotHere, Visitor, drop_cookie, enter, known_page, put_cookie, tell
+from web.session import (
+    HOME,
+    SIGN_IN,
+    House,
+    NotHere,
+    Visitor,
+    drop_cookie,
+    enter,
+    known_page,
+    put_cookie,
+    tell,
+)
 
 router = APIRouter()
 

@@ -16,8 +16,8 @@ from starlette.responses import Response
 from campaigns.timetable import local
 from channels.contract import Message, Part
 from channels.registry import channel, kinds
-from content.text import cut
 from content.templates import format_date, format_number, format_time
+from content.text import cut
 from store.tables import Outlet
 from web import assets
 from web.console import menu, sheets, words

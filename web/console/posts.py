@@ -93,10 +93,12 @@ def post_page(request: Request, here: Here, post_id: int, status: int = 200, mis
     with here.store.read() as session:
         post = views.mine(session, Post, post_id, here.ward_id)
         values = _around(session, here, post)
+        stories = histories.stories(session, here.ward, post)
         draft = drafting.draft_of(session, post, here.ward)
-    stories: list[histories.Story] = values["stories"]
-    values["look"] = None if any(story.message for story in stories) else sheets.look(here, draft)
-    return page(request, here, "post.html", status, post=post, draft=draft, mistake=mistake, note=note, **values)
+    look = None if any(story.message for story in stories) else sheets.look(here, draft)
+    return page(
+        request, here, "post.html", status, post=post, stories=stories, look=look, mistake=mistake, note=note, **values
+    )
 
 
 def _around(session: Session, here: Here, post: Post) -> dict[str, object]:
@@ -106,7 +108,6 @@ def _around(session: Session, here: Here, post: Post) -> dict[str, object]:
         "title_of_post": views.titles(session, here.ward, [post])[post.id or 0],
         "author": names.get(post.author_id, ""),
         "approver": names.get(post.approver_id or 0, ""),
-        "stories": histories.stories(session, here.ward, post),
         "events": histories.events(session, here.ward_id, post),
         "changes": histories.changes(session, here.ward_id, post) if post.state in ("submitted", "draft", "returned") else None,
         "digest": approving.digest_of(session, post),
