@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass, replace
 from functools import lru_cache
-from functools import lru_cache
 from typing import Any
 
 from sqlmodel import Session, select
@@ -11,7 +10,7 @@ from channels.contract import Channel, Message, Picture, PictureSpec
 from content import templates
 from content.cards import Card, draw
 from content.document import Document, Source, read
-from content.pictures import Fitted, fit
+from content.pictures import fit
 from store.files import Files
 from store.tables import Campaign, Media, Outlet, Post, Template, Variant, Ward
 

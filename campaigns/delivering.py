@@ -177,6 +177,8 @@ class Courier:
         for sibling in session.exec(siblings).all():
             outlet = _one(session, Outlet, sibling.outlet_id)
             speaker = self.desk.channel(outlet)
+            if composing.is_home(speaker) and sibling.message:
+                return speaker.address(Message.model_validate(sibling.message))
             if composing.is_home(speaker):
                 made = composing.message(around, outlet, speaker, sibling.key, None, self.desk.files)
                 return speaker.address(made.model_copy(update={"due_at": sibling.due_at}))

@@ -14,6 +14,7 @@ from campaigns.drafting import Draft
 from campaigns.outlets import Desk
 from campaigns.people import actor_of, add_user
 from campaigns.timetable import local
+from channels.contract import Capability
 from channels.registry import kinds
 from channels.twin import Place
 from content import templates
@@ -103,22 +104,34 @@ def _standing_rules(session: Session, cast: Cast, start: datetime, days: int, no
     half = (len(cast.templates) + 1) // 2
     turn = (cast.ward.id or 0) * days % half
     morning, afternoon = (part[turn:] + part[:turn] for part in (cast.templates[:half], cast.templates[half:]))
-    for name, cron, mine in (("Bản tin buổi sáng", DAILY[0], morning), ("Bản tin buổi chiều", DAILY[1], afternoon)):
+    everywhere = [outlet.id or 0 for outlet in cast.outlets]
+    quick = [outlet.id or 0 for outlet in cast.outlets if _can_take_many(outlet)]
+    for name, cron, mine, to in (
+        ("Bản tin buổi sáng", DAILY[0], morning, everywhere),
+        ("Bản tin buổi chiều", DAILY[1], afternoon, quick),
+    ):
         rule = Rule(
             ward_id=cast.ward.id or 0,
             campaign_id=cast.campaign.id or 0,
             name=name,
             cron=cron,
-            outlet_ids=[outlet.id or 0 for outlet in cast.outlets],
+            outlet_ids=to,
             items=[_item(session, cast.ward, template) for template in mine],
             starts_on=first,
             ends_on=first + timedelta(days=days - 1),
+            state="submitted",
             author_id=cast.editor.user_id or 0,
             created_at=now,
         )
         session.add(rule)
         session.flush()
         approving.approve_rule(session, cast.approver, rule, approving.rule_digest(session, rule), now)
+
+
+def _can_take_many(outlet: Outlet) -> bool:
+    """Whether a second post a day is welcome there: not where posts are few by quota or by residents' patience."""
+    channel = kinds()[outlet.kind]
+    return Capability.RENEW not in channel.capabilities and Capability.AUDIO not in channel.capabilities
 
 
 def _item(session: Session, ward: Ward, template: Template) -> dict[str, object]:

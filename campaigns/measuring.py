@@ -19,9 +19,11 @@ log = logging.getLogger("lantoa.measure")
 
 
 async def measure(courier: Courier, limit: int) -> int:
-    """Measure what is due for it; gives how many deliveries were measured."""
+    """Measure what is due for it, read and recorded in one transaction each; gives how many deliveries that were."""
     due = await asyncio.to_thread(_due, courier, limit)
-    await asyncio.gather(*(_measure(courier, id) for id in due))
+    found = await asyncio.gather(*(_ask(speaker, remote_id) for _, speaker, remote_id in due))
+    if due:
+        await asyncio.to_thread(_keep, courier, [(id, one) for (id, _, _), one in zip(due, found, strict=True)])
     return len(due)
 
 
@@ -30,44 +32,42 @@ def next_measure(sent_at: datetime, now: datetime) -> datetime | None:
     return next((sent_at + after for after in AFTER if sent_at + after > now), None)
 
 
-def _due(courier: Courier, limit: int) -> list[int]:
+def _due(courier: Courier, limit: int) -> list[tuple[int, Channel, str]]:
     now = courier.desk.now()
     with courier.store.read() as session:
-        wanted = select(Delivery.id).where(Delivery.state == State.SENT, col(Delivery.measure_at) <= now)
-        return [id or 0 for id in session.exec(wanted.order_by(col(Delivery.measure_at)).limit(limit)).all()]
+        wanted = select(Delivery).where(Delivery.state == State.SENT, col(Delivery.measure_at) <= now)
+        rows = session.exec(wanted.order_by(col(Delivery.measure_at)).limit(limit)).all()
+        speakers = {id: courier.desk.channel(session.get_one(Outlet, id)) for id in {row.outlet_id for row in rows}}
+        return [(row.id or 0, speakers[row.outlet_id], row.remote_ids[0]) for row in rows]
 
 
-async def _measure(courier: Courier, id: int) -> None:
-    speaker, remote_id = await asyncio.to_thread(_speaker, courier, id)
+async def _ask(speaker: Channel, remote_id: str) -> Measure:
     try:
-        found = await speaker.measure(remote_id)
+        return await speaker.measure(remote_id)
     except Exception:
-        log.exception("measure %s", id)
-        found = Measure(detail="Lỗi chương trình khi đo; đã ghi vào nhật ký máy.")
-    await asyncio.to_thread(_keep, courier, id, found)
+        log.exception("measure %s", remote_id)
+        return Measure(detail="Lỗi chương trình khi đo; đã ghi vào nhật ký máy.")
 
 
-def _speaker(courier: Courier, id: int) -> tuple[Channel, str]:
-    with courier.store.read() as session:
-        delivery = session.get_one(Delivery, id)
-        return courier.desk.channel(session.get_one(Outlet, delivery.outlet_id)), delivery.remote_ids[0]
-
-
-def _keep(courier: Courier, id: int, found: Measure) -> None:
+def _keep(courier: Courier, answers: list[tuple[int, Measure]]) -> None:
     now = courier.desk.now()
     with courier.store.write() as session:
-        delivery = session.get_one(Delivery, id)
-        for figure in [*found.figures, *_clicks(session, delivery)]:
-            session.add(
-                Metric(
-                    ward_id=delivery.ward_id, delivery_id=id, name=figure.name, value=figure.value, level=figure.level, label=figure.label,
-                    formula=figure.formula, taken_at=now,
-                )
-            )  # fmt: skip
-        delivery.measured_at = now
-        missed = found.reason is not None and not found.figures
-        delivery.measure_at = now + AGAIN if missed else next_measure(delivery.sent_at or now, now)
-        session.add(delivery)
+        for id, found in answers:
+            _keep_one(session, session.get_one(Delivery, id), found, now)
+
+
+def _keep_one(session: Session, delivery: Delivery, found: Measure, now: datetime) -> None:
+    for figure in [*found.figures, *_clicks(session, delivery)]:
+        session.add(
+            Metric(
+                ward_id=delivery.ward_id, delivery_id=delivery.id or 0, name=figure.name, value=figure.value,
+                label=figure.label, formula=figure.formula, taken_at=now,
+            )
+        )  # fmt: skip
+    delivery.measured_at = now
+    missed = found.reason is not None and not found.figures
+    delivery.measure_at = now + AGAIN if missed else next_measure(delivery.sent_at or now, now)
+    session.add(delivery)
 
 
 def _clicks(session: Session, delivery: Delivery) -> list[Figure]:

@@ -159,12 +159,13 @@ def _reach(session: Session, ward: Ward, kind: str) -> dict[str, dict[str, int]]
     )
     found: dict[str, dict[str, int]] = defaultdict(dict)
     rows = session.exec(
-        select(Metric.label, Metric.name, Metric.level, func.sum(Metric.value), func.max(Metric.value))
+        select(Metric.label, Metric.name, func.sum(Metric.value), func.max(Metric.value))
         .join(newest, newest.c.id == Metric.id)
-        .group_by(Metric.label, Metric.name, Metric.level)
+        .group_by(Metric.label, Metric.name)
     )
-    for label, name, level, total, highest in rows:
-        found[label][name] = int(highest if level else total)
+    of_the_account = kinds()[kind].audience_figures
+    for label, name, total, highest in rows:
+        found[label][name] = int(highest if name in of_the_account else total)
     return dict(found)
 
 

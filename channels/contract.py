@@ -198,14 +198,10 @@ class Found(_Value):
 
 
 class Figure(_Value):
-    """One measured number; ``label`` says how far to trust it, ``formula`` how it came about.
-
-    ``level`` marks a state of the whole account (followers): the newest counts, levels are never added up.
-    """
+    """One measured number; ``label`` says how far to trust it, ``formula`` how it came about."""
 
     name: str
     value: int
-    level: bool = False
     label: Literal["measured", "estimated", "declared"] = "measured"
     formula: str
 

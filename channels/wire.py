@@ -199,7 +199,7 @@ class Wire:
 
     def _shared_client(self) -> httpx.AsyncClient:
         if self._shared is None:
-            self._shared = self._client(AiohttpTransport(client=self._session))
+            self._shared = self._client(AiohttpTransport(client=self._session, verify=_tls()))
         return self._shared
 
     def _session(self) -> aiohttp.ClientSession:

@@ -354,7 +354,6 @@ class Metric(SQLModel, table=True):
     delivery_id: int = Field(foreign_key="delivery.id")
     name: str
     value: int
-    level: bool = False
     label: str
     formula: str
     taken_at: datetime = Field(sa_type=Utc)

@@ -202,7 +202,7 @@ class Telegram(Channel):
             reason = _reason(outcome(members, self.tools.now()))
             return Measure(reason=reason, detail="Telegram không cho biết số người theo dõi kênh.")
         formula = "Số thành viên kênh do Telegram trả về (getChatMemberCount)"
-        figures = (Figure(name=FOLLOWERS, value=members, level=True, formula=formula),)
+        figures = (Figure(name=FOLLOWERS, value=members, formula=formula),)
         if not self.settings.public:
             return Measure(figures=figures, detail="Kênh riêng tư: Telegram không cho biết lượt xem.")
         return await self._with_views(figures, int(_message_id(remote_id) or 0))

@@ -548,7 +548,6 @@ def upgrade() -> None:
         sa.Column("delivery_id", sa.Integer(), nullable=False),
         sa.Column("name", sa.String(), nullable=False),
         sa.Column("value", sa.Integer(), nullable=False),
-        sa.Column("level", sa.Boolean(), nullable=False),
         sa.Column("label", sa.String(), nullable=False),
         sa.Column("formula", sa.String(), nullable=False),
         sa.Column("taken_at", sa.DateTime(timezone=True), nullable=False),
