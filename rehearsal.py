@@ -22,7 +22,7 @@ from zoneinfo import ZoneInfo
 
 import httpx
 import uvicorn
-from sqlmodel import select, update
+from sqlmodel import col, select, update
 
 import web.public
 from campaigns import demo, rehearsed
@@ -36,11 +36,11 @@ from settings import Daemon as DaemonSettings
 from settings import Settings, Twins, Web
 from store.engine import Store
 from store.files import Files
-from store.tables import Delivery, Ward
+from store.tables import Delivery, ShortLink, Ward
 from store.vault import Vault
 
 ZONE = ZoneInfo("Asia/Ho_Chi_Minh")
-START = datetime(2026, 11, 23, 5, 0, tzinfo=ZONE).astimezone(UTC)
+START = datetime(2026, 11, 23, tzinfo=ZONE).astimezone(UTC)
 MAX_STEPS_AT_ONE_MOMENT = 400
 READERS = (
     "Mozilla/5.0 (Linux; Android 14; SM-A155F) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/130.0 Mobile Safari/537.36",
@@ -157,23 +157,25 @@ class Driver:
     async def _read(self, citizens: httpx.AsyncClient) -> None:
         since = self.clock() - timedelta(minutes=10)
         fresh = await asyncio.to_thread(self._fresh, since)
-        await asyncio.gather(*(self._visit(citizens, key, url) for key, url in fresh))
+        await asyncio.gather(*(self._visit(citizens, code) for code in fresh))
         await asyncio.to_thread(self.flush)
 
-    def _fresh(self, since: datetime) -> list[tuple[str, str]]:
+    def _fresh(self, since: datetime) -> list[str]:
         with self.daemon.courier.store.read() as session:
-            wanted = select(Delivery.key, Delivery.url).where(
-                Delivery.state == State.SENT, Delivery.updated_at >= since, Delivery.measured_at == None  # noqa: E711
+            wanted = (
+                select(ShortLink.code)
+                .join(Delivery, col(Delivery.id) == col(ShortLink.delivery_id))
+                .where(Delivery.state == State.SENT, Delivery.updated_at >= since, col(Delivery.measured_at).is_(None))
             )
             return list(session.exec(wanted).all())
 
-    async def _visit(self, citizens: httpx.AsyncClient, key: str, url: str) -> None:
+    async def _visit(self, citizens: httpx.AsyncClient, code: str) -> None:
         site = f"http://127.0.0.1:{self.plan.site_port}"
         for _ in range(self.chance.randint(1, 4)):
             agent = {"user-agent": f"{self.chance.choice(READERS)} r{self.chance.randint(1, 10**6)}"}
-            await citizens.get(f"{site}/s/{key}", headers=agent)
-            if url.startswith(site):
-                await citizens.get(url, headers=agent)
+            leads_to = (await citizens.get(f"{site}/s/{code}", headers=agent)).headers.get("location", "")
+            if leads_to.startswith(site):
+                await citizens.get(leads_to, headers=agent)
 
     async def _measure_all(self) -> None:
         store = self.daemon.courier.store

@@ -160,7 +160,7 @@ class Courier:
             kept = {"message": message.model_dump(mode="json"), "parts": len(message.parts)}
             mine = (col(Delivery.id) == delivery.id, col(Delivery.fence) == fence)
             session.exec(update(Delivery).where(*mine).values(**kept))
-            if link and session.get(ShortLink, delivery.key) is None:
+            if link and _prints(message, link) and session.get(ShortLink, delivery.key) is None:
                 session.add(
                     ShortLink(
                         code=delivery.key,
@@ -291,6 +291,11 @@ class Courier:
             if move.state is State.DUE and not move.part_done:
                 delivery.resent, delivery.looks, delivery.handle = True, 0, delivery.handle
             _settle(session, delivery, move, now)
+
+
+def _prints(message: Message, link: str) -> bool:
+    """Whether a reader meets the link: a text that is heard has none, and nobody is counted through it."""
+    return any(link in (part.link, part.marker) or link in part.body for part in message.parts)
 
 
 def _waiting(now: datetime, limit: int) -> Any:
