@@ -91,11 +91,13 @@ def withdraw_approval(session: Session, by: Actor, post: Post, reason: str, now:
 def approve_rule(session: Session, by: Actor, rule: Rule, seen: str, now: datetime) -> None:
     """Approve a standing rule as it was seen; raises Forbidden, Mistake or Changed."""
     require(by, Action.APPROVE, rule.ward_id)
+    if rule.state != "submitted":
+        raise Mistake("Lịch này không còn ở trạng thái chờ duyệt.")
     if by.user_id == rule.author_id:
-        raise Mistake("Người lập quy tắc không được tự duyệt. Hãy nhờ người duyệt khác.")
+        raise Mistake("Người lập lịch không được tự duyệt lịch của mình. Hãy nhờ người duyệt khác.")
     found = rule_digest(session, rule)
     if seen != found:
-        raise Changed("Quy tắc đã thay đổi sau khi bạn mở. Hãy xem lại rồi duyệt.")
+        raise Changed("Lịch đã thay đổi sau khi bạn mở. Hãy xem lại bản mới rồi duyệt.")
     rule.state, rule.approver_id, rule.approved_at, rule.digest = "approved", by.user_id, now, found
     session.add(rule)
     record(session, rule.ward_id, by, "rule.approved", "rule", rule.id, now, digest=found)

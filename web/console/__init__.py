@@ -41,7 +41,7 @@ from fastapi import APIRouter
 PREFIX = "/quan-tri"
 PAGES = (
     "gate", "today", "calendar", "compose", "approval", "posts", "pictures", "account",
-    "deliveries", "outlets", "templates", "rules", "sources", "audit", "report",
+    "deliveries", "outlets", "library", "rules", "sources", "audit", "reports", "users",
 )  # fmt: skip
 
 

@@ -43,6 +43,7 @@ MENU: tuple[tuple[str, tuple[Entry, ...]], ...] = (
             Entry("outlets", "/quan-tri/kenh", "broadcast", "Kênh"),
             Entry("report", "/quan-tri/bao-cao", "report-analytics", "Báo cáo"),
             Entry("audit", "/quan-tri/nhat-ky", "history", "Nhật ký"),
+            Entry("users", "/quan-tri/nguoi-dung", "users", "Người dùng", Action.MANAGE),
         ),
     ),
 )

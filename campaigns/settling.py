@@ -1,0 +1,125 @@
+"""What only a person can decide of a delivery: it is out, send it again, give it up; try again, cancel.
+
+Each decision is a legal move of ``states.LEGAL`` (the database refuses any other), with its audit event in the same
+transaction. A look-up that is under way meanwhile finds another fence and changes nothing.
+"""
+
+from datetime import datetime, timedelta
+from urllib.parse import urlsplit
+
+from sqlmodel import Session
+
+from campaigns.audit import Actor, record
+from campaigns.people import Action, Mistake, require
+from campaigns.states import LEGAL, State
+from content.text import squeeze
+from store.tables import Delivery
+
+OPEN = frozenset({State.UNKNOWN, State.NEEDS_HUMAN})
+WAITING = frozenset({State.DUE, State.HELD})
+FIRST_MEASURE = timedelta(hours=1)
+LONGEST_URL = 500
+
+MOVED_ON = "Lượt đăng này vừa chuyển sang trạng thái khác. Hãy tải lại trang để xem kết quả mới."
+TOO_LATE = (
+    "Đã quá hạn đăng bù của lượt này, nên không đăng lại theo lần duyệt cũ được. "
+    "Nếu vẫn cần đăng, hãy soạn bài với giờ mới và gửi duyệt."
+)
+COMPLETE = "Bài đã ra đủ trên kênh, không có phần nào để đăng lại."
+
+
+def settle_sent(session: Session, by: Actor, delivery: Delivery, url: str, now: datetime) -> None:
+    """A person saw it on the channel, at ``url`` if it has an address; raises Forbidden or Mistake."""
+    require(by, Action.SETTLE, delivery.ward_id)
+    _latest(session, delivery, OPEN)
+    delivery.url = _address(url) or delivery.url
+    delivery.part = max(delivery.part, delivery.parts)
+    delivery.sent_at = delivery.sent_at or delivery.wire_at or now
+    delivery.measure_at = now + FIRST_MEASURE if delivery.remote_ids else None
+    _move(delivery, State.SENT, f"{by.name} xác nhận đã đăng.", now)
+    _record(session, by, delivery, "delivery.settled_sent", now, url=delivery.url)
+
+
+def settle_again(session: Session, by: Actor, delivery: Delivery, now: datetime) -> None:
+    """A person takes the risk of a second copy: it is due once more. Raises Forbidden or Mistake."""
+    require(by, Action.SETTLE, delivery.ward_id)
+    _latest(session, delivery, OPEN)
+    if delivery.parts and delivery.part >= delivery.parts:
+        raise Mistake(COMPLETE)
+    _in_time(delivery, now)
+    delivery.tries, delivery.looks, delivery.resent, delivery.next_at = 0, 0, True, now
+    _move(delivery, State.DUE, f"{by.name} cho đăng lại.", now)
+    _record(session, by, delivery, "delivery.settled_again", now)
+
+
+def settle_closed(session: Session, by: Actor, delivery: Delivery, note: str, now: datetime) -> None:
+    """A person gives it up: it stays unknown whether it is out. Raises Forbidden or Mistake."""
+    require(by, Action.SETTLE, delivery.ward_id)
+    _latest(session, delivery, OPEN)
+    if delivery.state == State.UNKNOWN:
+        _move(delivery, State.NEEDS_HUMAN, "", now)
+        session.flush()
+    _move(delivery, State.CLOSED, squeeze(note)[:300] or f"{by.name} bỏ lượt đăng này.", now)
+    _record(session, by, delivery, "delivery.settled_closed", now, note=delivery.detail)
+
+
+def retry(session: Session, by: Actor, delivery: Delivery, now: datetime) -> None:
+    """Try a failed delivery again within its time; raises Forbidden or Mistake."""
+    require(by, Action.SETTLE, delivery.ward_id)
+    _latest(session, delivery, frozenset({State.FAILED}))
+    _in_time(delivery, now)
+    delivery.tries, delivery.looks, delivery.next_at = 0, 0, now
+    _move(delivery, State.DUE, f"{by.name} cho thử lại.", now)
+    _record(session, by, delivery, "delivery.retried", now)
+
+
+def cancel(session: Session, by: Actor, delivery: Delivery, note: str, now: datetime) -> None:
+    """Call off a delivery that waits; raises Forbidden or Mistake."""
+    require(by, Action.APPROVE, delivery.ward_id)
+    _latest(session, delivery, WAITING)
+    if delivery.part:
+        raise Mistake("Một phần của bài đã ra trên kênh, không hủy được nữa. Hãy đợi kết quả rồi xử lý.")
+    _move(delivery, State.CANCELLED, squeeze(note)[:300] or f"{by.name} hủy lượt đăng này.", now)
+    _record(session, by, delivery, "delivery.cancelled", now, note=delivery.detail)
+
+
+def late(delivery: Delivery, now: datetime) -> bool:
+    """Whether the time within which it may go out is over (what is partly out may always go on)."""
+    return now > delivery.expires_at and delivery.part == 0
+
+
+def _latest(session: Session, delivery: Delivery, wanted: frozenset[State]) -> None:
+    session.refresh(delivery, with_for_update=True)
+    if delivery.state not in wanted:
+        raise Mistake(MOVED_ON)
+
+
+def _in_time(delivery: Delivery, now: datetime) -> None:
+    if late(delivery, now):
+        raise Mistake(TOO_LATE)
+
+
+def _address(url: str) -> str:
+    url = squeeze(url)
+    if not url:
+        return ""
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        parts = urlsplit("")
+    if parts.scheme not in ("http", "https") or not parts.netloc or " " in url or len(url) > LONGEST_URL:
+        raise Mistake("Địa chỉ bài chưa đúng. Hãy dán nguyên địa chỉ bắt đầu bằng https://, hoặc để trống.")
+    return url
+
+
+def _move(delivery: Delivery, to: State, detail: str, now: datetime) -> None:
+    if (State(delivery.state), to) not in LEGAL:
+        raise Mistake(MOVED_ON)
+    delivery.state, delivery.reason, delivery.detail, delivery.updated_at = to.value, "", detail, now
+    delivery.fence += 1
+
+
+def _record(session: Session, by: Actor, delivery: Delivery, action: str, now: datetime, **said: str) -> None:
+    session.add(delivery)
+    session.flush()
+    record(session, delivery.ward_id, by, action, "delivery", delivery.id, now, **{k: v for k, v in said.items() if v})

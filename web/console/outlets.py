@@ -1,0 +1,163 @@
+"""«Kênh»: how every outlet stands, connecting one, its settings, pausing and checking it."""
+
+from fastapi import APIRouter, Request
+from fastapi.responses import Response
+
+from campaigns import connecting, outlets, views
+from campaigns.connecting import BROKEN, REACHED
+from campaigns.people import Action, Mistake
+from channels.contract import Channel
+from channels.registry import kinds
+from store.tables import Outlet
+from web.console import outlet_forms, words
+from web.console.pages import done, page
+from web.forms import Form, Typed
+from web.session import Here, NotHere, Visitor
+
+router = APIRouter()
+
+#: what a check found -> what to do about it
+ADVICE = {
+    "unreachable": "Máy này không nối được tới nền tảng. Kiểm tra đường mạng, rồi thử lại sau ít phút.",
+    "busy": "Nền tảng đang bận. Thử lại sau ít phút.",
+    "rate_limited": "Nền tảng yêu cầu gửi chậm lại. Thử lại sau ít phút.",
+    "quota": "Kênh đã hết hạn mức. Xem gói dịch vụ ở trang quản lý của nền tảng.",
+    "unauthorized": "Mã truy cập không còn hiệu lực. Lấy mã mới ở trang quản lý của nền tảng, dán vào phần Thiết lập rồi lưu.",
+    "forbidden": "Tài khoản chưa được quyền đăng. Cấp quyền quản trị kênh cho ứng dụng, rồi kiểm tra lại.",
+    "not_found": "Không tìm thấy kênh này trên nền tảng. Xem lại mã kênh ở phần Thiết lập.",
+    "misconfigured": "Thiết lập chưa dùng được. Mở phần Thiết lập, nhập lại rồi lưu.",
+    BROKEN: "Chương trình gặp lỗi khi kiểm tra, đã ghi vào nhật ký máy. Hãy báo người quản trị.",
+}
+
+
+@router.get("/kenh")
+def all_outlets(request: Request, here: Visitor) -> Response:
+    """Every outlet of the ward."""
+    with here.store.read() as session:
+        rows = connecting.standings(session, here.ward_id)
+    return page(request, here, "outlets.html", rows=rows, health=health)
+
+
+@router.get("/kenh/moi")
+def begin(request: Request, here: Visitor, nen_tang: str = "") -> Response:
+    """Choose a platform, or its empty form."""
+    here.require(Action.MANAGE)
+    if not nen_tang:
+        return page(request, here, "outlet_kinds.html", kinds=kinds())
+    return _form(request, here, _kind(nen_tang), {}, f"{_kind(nen_tang).name} {here.ward.name}")
+
+
+@router.post("/kenh/moi")
+def connect(request: Request, here: Visitor, form: Form) -> Response:
+    """Connect a new outlet."""
+    here.require(Action.MANAGE)
+    maker = _kind(form.line("kind"))
+    values = outlet_forms.given(maker, form)
+    errors = _wrong(maker, form, values)
+    if not errors:
+        try:
+            with here.store.write() as session:
+                made = outlets.connect(session, here.actor, here.ward_id, maker.kind, form.line("name"), values, here.desk.vault, here.now)
+            return done(here, f"/quan-tri/kenh/{made.id}", "Đã kết nối kênh. Hãy bấm «Kiểm tra kết nối» trước khi dùng.")
+        except Mistake as mistake:
+            errors = {"name": str(mistake)}
+    return _form(request, here, maker, outlet_forms.typed_values(maker, form), form.line("name"), errors)
+
+
+@router.get("/kenh/{outlet_id:int}")
+def outlet(request: Request, here: Visitor, outlet_id: int) -> Response:
+    """One outlet: how it stands, and its settings."""
+    return _page(request, here, outlet_id)
+
+
+@router.post("/kenh/{outlet_id:int}")
+def change(request: Request, here: Visitor, form: Form, outlet_id: int) -> Response:
+    """New settings; a blank secret keeps the old one."""
+    here.require(Action.MANAGE)
+    with here.store.read() as session:
+        row = views.mine(session, Outlet, outlet_id, here.ward_id)
+    maker = _kind(row.kind)
+    values = outlet_forms.given(maker, form, row.settings)
+    errors = _wrong(maker, form, {**values, **connecting.kept_secrets(row, here.desk.vault, given=values)})
+    if not errors:
+        try:
+            with here.store.write() as session:
+                mine = views.mine(session, Outlet, outlet_id, here.ward_id)
+                connecting.change(session, here.actor, mine, form.line("name"), values, here.desk.vault, here.now)
+            return done(here, f"/quan-tri/kenh/{outlet_id}", "Đã lưu thiết lập. Hãy kiểm tra lại kết nối.")
+        except Mistake as mistake:
+            errors = {"name": str(mistake)}
+    return _page(request, here, outlet_id, 422, outlet_forms.typed_values(maker, form), form.line("name"), errors)
+
+
+@router.post("/kenh/{outlet_id:int}/kiem-tra")
+async def check(here: Visitor, outlet_id: int) -> Response:
+    """Ask the platform whether the outlet can be used, and say so in words."""
+    found = await connecting.check(here.store, here.desk, here.actor, here.ward_id, outlet_id)
+    said, tone = health(found), "ok" if found == REACHED else "error"
+    return done(here, f"/quan-tri/kenh/{outlet_id}", f"{said}. {ADVICE.get(found, '')}".strip(), tone)
+
+
+@router.post("/kenh/{outlet_id:int}/tam-dung")
+def pause(request: Request, here: Visitor, form: Form, outlet_id: int) -> Response:
+    """Stop the outlet; its deliveries wait."""
+    try:
+        with here.store.write() as session:
+            row = views.mine(session, Outlet, outlet_id, here.ward_id)
+            connecting.pause(session, here.actor, row, form.line("reason"), here.now)
+    except Mistake as mistake:
+        return _page(request, here, outlet_id, 422, errors={"reason": str(mistake)})
+    return done(here, f"/quan-tri/kenh/{outlet_id}", "Đã tạm dừng kênh. Các lượt đăng của kênh sẽ chờ.")
+
+
+@router.post("/kenh/{outlet_id:int}/mo-lai")
+def resume(here: Visitor, outlet_id: int) -> Response:
+    """Open a paused outlet again."""
+    with here.store.write() as session:
+        outlets.resume(session, here.actor, views.mine(session, Outlet, outlet_id, here.ward_id), here.now)
+    return done(here, f"/quan-tri/kenh/{outlet_id}", "Đã mở lại kênh.")
+
+
+def health(found: str) -> str:
+    """What a check found, in words."""
+    if not found:
+        return "Chưa kiểm tra"
+    if found == REACHED:
+        return "Kết nối tốt"
+    return words.REASON.get(found, "Không kiểm tra được")
+
+
+def _kind(name: str) -> type[Channel]:
+    if name not in kinds():
+        raise NotHere(name)
+    return kinds()[name]
+
+
+def _wrong(maker: type[Channel], form: Typed, values: dict[str, object]) -> dict[str, str]:
+    errors = outlet_forms.mistakes(maker, values)
+    return errors if form.line("name") else {"name": "Hãy đặt tên cho kênh.", **errors}
+
+
+def _form(
+    request: Request, here: Here, maker: type[Channel], values: dict[str, str], name: str, errors: dict[str, str] | None = None
+) -> Response:  # fmt: skip
+    values = values or outlet_forms.kept_values(maker, {})
+    return page(
+        request, here, "outlet_new.html", 422 if errors else 200, maker=maker, entries=outlet_forms.entries(maker), values=values,
+        called=name, errors=errors or {}, editing=False,
+    )  # fmt: skip
+
+
+def _page(
+    request: Request, here: Here, id: int, status: int = 200, values: dict[str, str] | None = None, name: str = "",
+    errors: dict[str, str] | None = None,
+) -> Response:  # fmt: skip
+    with here.store.read() as session:
+        found = connecting.standing(session, here.ward_id, id)
+    maker = kinds().get(found.outlet.kind)
+    return page(
+        request, here, "outlet.html", status, found=found, outlet=found.outlet, maker=maker, health=health, advice=ADVICE,
+        entries=outlet_forms.entries(maker) if maker else [], called=name or found.outlet.name,
+        values=values if values is not None else outlet_forms.kept_values(maker, found.outlet.settings) if maker else {},
+        errors=errors or {}, editing=True,
+    )  # fmt: skip

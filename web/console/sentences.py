@@ -1,0 +1,144 @@
+"""What the audit log says, as Vietnamese sentences; and the words of one delivery's life."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from campaigns.timetable import local
+from content.templates import format_date
+from store.tables import AuditEvent
+from web.console import words
+
+#: action -> words, tone, icon, for the life of a delivery
+LIFE: dict[str, tuple[str, str, str]] = {
+    "delivery.planned": ("Lên lịch", "calm", "calendar-plus"),
+    "delivery.prepared": ("Nhận việc, dựng và khóa nội dung", "active", "lock"),
+    "delivery.wire": ("Bắt đầu gửi lên nền tảng", "active", "send"),
+    "delivery.sent": ("Đã đăng", "good", "circle-check"),
+    "delivery.due": ("Chờ gửi lại", "warn", "clock"),
+    "delivery.unknown": ("Chưa rõ kết quả", "warn", "help-circle"),
+    "delivery.needs_human": ("Cần người xem", "bad", "eye-exclamation"),
+    "delivery.failed": ("Không đăng được", "bad", "circle-x"),
+    "delivery.missed": ("Lỡ giờ", "bad", "clock-x"),
+    "delivery.held": ("Tạm dừng", "warn", "player-pause"),
+    "delivery.cancelled": ("Đã hủy", "muted", "ban"),
+    "delivery.closed": ("Đã bỏ", "muted", "ban"),
+    "delivery.settled_sent": ("Người xem xác nhận: đã đăng", "good", "user-check"),
+    "delivery.settled_again": ("Người xem cho đăng lại", "warn", "refresh-alert"),
+    "delivery.settled_closed": ("Người xem bỏ lượt này", "muted", "ban"),
+    "delivery.retried": ("Cho thử lại", "active", "refresh"),
+    "delivery.withdrawing": ("Đang gỡ", "active", "loader"),
+    "delivery.withdrawn": ("Đã gỡ", "muted", "arrow-back-up"),
+}
+
+VERB = {"look": "Tra cứu lại", "publish": "Đăng", "stage": "Chuẩn bị"}
+OUTCOME = {"crash": "Chương trình dừng giữa chừng"}
+
+#: action -> a sentence; {…} are the event's particulars, {số} is the subject's number. Missing ones leave «…».
+_SAID: dict[str, str] = {
+    "ward.founded": "mở phường {name} trong hệ thống",
+    "campaign.founded": "mở chiến dịch «{name}» với {tasks} nhiệm vụ",
+    "post.saved": "lưu bài số {số}",
+    "post.submitted": "gửi duyệt bài số {số}",
+    "post.approved": "duyệt bài số {số}",
+    "post.returned": "trả lại bài số {số}: {note}",
+    "post.withdrawn": "rút bài số {số}",
+    "post.approval_void": "hủy lần duyệt của bài số {số}, vì nội dung đã đổi",
+    "post.from_rule": "tạo bài số {số} theo lịch thường kỳ số {rule}",
+    "delivery.planned": "lên lịch lượt đăng số {số}",
+    "delivery.prepared": "nhận và khóa nội dung lượt đăng số {số}",
+    "delivery.wire": "bắt đầu gửi lượt đăng số {số}",
+    "delivery.sent": "ghi nhận lượt đăng số {số} đã ra kênh",
+    "delivery.due": "xếp lại lượt đăng số {số} để gửi sau",
+    "delivery.unknown": "chưa rõ kết quả lượt đăng số {số}, sẽ tra cứu lại",
+    "delivery.needs_human": "chuyển lượt đăng số {số} cho người xem",
+    "delivery.failed": "ghi nhận lượt đăng số {số} không đăng được",
+    "delivery.missed": "ghi nhận lượt đăng số {số} lỡ giờ",
+    "delivery.held": "tạm dừng lượt đăng số {số}",
+    "delivery.cancelled": "hủy lượt đăng số {số}",
+    "delivery.settled_sent": "xác nhận lượt đăng số {số} đã đăng",
+    "delivery.settled_again": "cho đăng lại lượt đăng số {số}",
+    "delivery.settled_closed": "bỏ lượt đăng số {số}",
+    "delivery.retried": "cho thử lại lượt đăng số {số}",
+    "delivery.withdrawn": "gỡ bài của lượt đăng số {số}",
+    "outlet.connected": "kết nối kênh «{name}»",
+    "outlet.changed": "sửa thiết lập kênh «{name}»",
+    "outlet.checked": "kiểm tra kết nối kênh «{name}»: {result}",
+    "outlet.renewed": "gia hạn quyền truy cập của kênh số {số}",
+    "outlet.paused": "tạm dừng kênh số {số}: {reason}",
+    "outlet.resumed": "mở lại kênh số {số}",
+    "template.saved": "lưu mẫu «{slug}», bản {version}",
+    "rule.saved": "lưu lịch thường kỳ «{name}»",
+    "rule.submitted": "gửi duyệt lịch thường kỳ «{name}»",
+    "rule.approved": "duyệt lịch thường kỳ số {số}",
+    "rule.returned": "trả lại lịch thường kỳ «{name}»: {note}",
+    "rule.stopped": "dừng lịch thường kỳ «{name}»: {note}",
+    "rule.approval_void": "hủy lần duyệt của lịch thường kỳ số {số}, vì nội dung đã đổi",
+    "source.watched": "theo dõi nguồn {url}",
+    "source.read": "đọc nguồn số {số}, có {new} tin mới",
+    "source.paused": "tạm ngừng theo dõi nguồn «{name}»",
+    "source.resumed": "theo dõi lại nguồn «{name}»",
+    "source.removed": "bỏ nguồn «{name}»",
+    "media.added": "thêm ảnh số {số} vào kho tư liệu",
+    "report.written": "lập và chốt «{title}»",
+    "user.added": "thêm tài khoản «{username}»",
+    "user.deactivated": "ngừng tài khoản «{username}» và đăng xuất mọi thiết bị",
+    "user.activated": "mở lại tài khoản «{username}»",
+    "user.password_reset": "đặt lại mật khẩu của tài khoản «{username}»",
+    "user.password_changed": "đổi mật khẩu của mình",
+}
+
+#: what an event is about -> words, and where it is shown
+SUBJECTS: dict[str, tuple[str, str]] = {
+    "post": ("Tin, bài", "/quan-tri/bai/{}"),
+    "delivery": ("Lượt đăng", "/quan-tri/luot-dang/{}"),
+    "outlet": ("Kênh", "/quan-tri/kenh/{}"),
+    "template": ("Mẫu", ""),
+    "rule": ("Đăng thường kỳ", "/quan-tri/thuong-ky/{}"),
+    "source": ("Nguồn chính thống", ""),
+    "report": ("Báo cáo", ""),
+    "user": ("Tài khoản", ""),
+    "media": ("Kho tư liệu", ""),
+    "ward": ("Phường", ""),
+    "campaign": ("Chiến dịch", ""),
+}
+
+
+class _Particulars(dict[str, Any]):
+    def __missing__(self, key: str) -> str:
+        return "…"
+
+
+def sentence(event: AuditEvent) -> str:
+    """What was done, as it follows the actor's name; an action without words is shown as it is."""
+    said = _SAID.get(event.action)
+    if said is None:
+        return f"{event.action} ({event.subject} {event.subject_id})"
+    values = _Particulars({key: value for key, value in event.particulars.items() if isinstance(value, str | int)})
+    values["số"] = event.subject_id
+    reason = words.REASON.get(str(event.particulars.get("reason") or ""), "")
+    text = said.format_map(values)
+    return f"{text} ({reason[:1].lower()}{reason[1:]})" if reason and "{reason}" not in said else text
+
+
+def plain(action: str) -> str:
+    """The words for an action outside a sentence."""
+    return words.EVENT.get(action, action)
+
+
+def address(event: AuditEvent) -> str:
+    """Where what the event is about is shown; empty where it has no page."""
+    pattern = SUBJECTS.get(event.subject, ("", ""))[1]
+    return pattern.format(event.subject_id) if pattern and event.subject_id.isdigit() else ""
+
+
+def exact(at: datetime, zone: str) -> str:
+    """A moment to the second, as lists show it: 17:00:05 09/4/2026."""
+    clock = local(at, zone)
+    return f"{clock:%H:%M:%S} {format_date(clock.date())}"
+
+
+def extras(event: AuditEvent) -> Mapping[str, str]:
+    """Short particulars worth showing below the sentence, never the long snapshots kept for comparing."""
+    shown = {key: value for key, value in event.particulars.items() if isinstance(value, str | int) and key not in ("fence",)}
+    return {key: str(value)[:200] for key, value in shown.items()}
