@@ -32,12 +32,12 @@ ARGUMENTS = [
 def main() -> None:
     """Photograph every page that the README shows."""
     PICTURES.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix="lantoa-anh-") as folder, demo(Path(folder)) as address:
-        with sync_playwright() as playwright:
-            browser = playwright.chromium.launch(executable_path=_chromium(), args=ARGUMENTS)
-            post = _desktop(browser, address)
-            _phone(browser, address, post)
-            browser.close()
+    folder = tempfile.TemporaryDirectory(prefix="lantoa-anh-")
+    with folder as name, demo(Path(name)) as address, sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=_chromium(), args=ARGUMENTS)
+        post = _desktop(browser, address)
+        _phone(browser, address, post)
+        browser.close()
     print(f"{len(list(PICTURES.glob('*.png')))} pictures in {PICTURES}")  # noqa: T201
 
 

@@ -20,7 +20,7 @@ from web.session import SIGN_IN, House, SignInNeeded
 
 MESSAGES = {
     400: ("Chưa làm được", "Yêu cầu chưa đúng. Hãy quay lại trang trước, kiểm tra rồi gửi lại."),
-    403: ("Không có quyền", "Tài khoản của bạn không có quyền làm việc này."),
+    403: ("Không được phép", "Tài khoản của bạn không có quyền làm việc này."),
     404: ("Không tìm thấy", "Trang này không có, đã được chuyển đi, hoặc thuộc phường khác."),
     405: ("Chưa làm được", "Trang này không nhận yêu cầu kiểu đó. Hãy quay lại trang trước và bấm nút trên trang."),
     413: ("Dữ liệu quá lớn", "Dữ liệu gửi lên quá lớn. Hãy chọn ảnh nhẹ hơn rồi gửi lại."),
@@ -40,8 +40,12 @@ def build(store: Store, desk: Desk, *, secure: bool = False, rehearsal: bool = F
     _answer_errors(app)
     if public is not None:
         app.mount("/", public)
-    app.add_middleware(BodyLimit)
-    app.add_middleware(SameOriginOnly)
+
+    def refuse(status: int, text: str) -> Response:
+        return bare(app.state.house, "error.html", status, code=status, title=MESSAGES[status][0], text=text)
+
+    app.add_middleware(BodyLimit, refuse=refuse)
+    app.add_middleware(SameOriginOnly, refuse=refuse)
     app.add_middleware(SafeHeaders, secure=secure)
     return app
 

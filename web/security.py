@@ -1,10 +1,10 @@
 """What every answer and every unsafe request must satisfy, as pure ASGI layers around the whole application."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers, MutableHeaders
-from starlette.responses import PlainTextResponse
+from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
@@ -41,6 +41,10 @@ CROSS_SITE = "Yêu cầu đến từ một trang khác nên bị từ chối. H�
 TOO_LARGE = "Dữ liệu gửi lên quá lớn. Hãy chọn ảnh nhẹ hơn rồi gửi lại."
 
 
+Refuse = Callable[[int, str], Response]
+"""How a refusal is shown: the page for a status and a Vietnamese sentence."""
+
+
 class SafeHeaders:
     """Puts the security headers on every answer that does not set its own."""
 
@@ -68,15 +72,16 @@ class SameOriginOnly:
     that carries a cookie but says nothing of where it comes from is refused as well.
     """
 
-    def __init__(self, app: ASGIApp) -> None:
+    def __init__(self, app: ASGIApp, refuse: Refuse) -> None:
         self.app = app
+        self.refuse = refuse
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass the request on, or answer 403."""
         if scope["type"] != "http" or scope["method"] in SAFE_METHODS or same_origin(Headers(scope=scope)):
             await self.app(scope, receive, send)
         else:
-            await PlainTextResponse(CROSS_SITE, 403)(scope, receive, send)
+            await self.refuse(403, CROSS_SITE)(scope, receive, send)
 
 
 def same_origin(headers: Headers) -> bool:
@@ -97,8 +102,9 @@ class _TooLarge(Exception):
 class BodyLimit:
     """Answers 413 to a request whose body is larger than ``limit`` bytes, told or counted."""
 
-    def __init__(self, app: ASGIApp, limit: int = BODY_LIMIT) -> None:
+    def __init__(self, app: ASGIApp, refuse: Refuse, limit: int = BODY_LIMIT) -> None:
         self.app = app
+        self.refuse = refuse
         self.limit = limit
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -108,7 +114,7 @@ class BodyLimit:
             return
         told = Headers(scope=scope).get("content-length", "")
         if told.isdigit() and int(told) > self.limit:
-            await PlainTextResponse(TOO_LARGE, 413)(scope, receive, send)
+            await self.refuse(413, TOO_LARGE)(scope, receive, send)
             return
         await self._counting(scope, receive, send)
 
@@ -132,4 +138,4 @@ class BodyLimit:
             await self.app(scope, counted, watched)
         except _TooLarge:
             if not started:
-                await PlainTextResponse(TOO_LARGE, 413)(scope, receive, send)
+                await self.refuse(413, TOO_LARGE)(scope, receive, send)

@@ -283,6 +283,7 @@ async def test_a_body_that_is_too_large_is_refused_whether_told_or_not(scene: Sc
         told = await client.post("/quan-tri/soan/luu", content=b"x" * 25_000_000, headers=kind)
         untold = await client.post("/quan-tri/soan/luu", content=endless(), headers=kind)
         assert (told.status_code, untold.status_code) == (413, 413)
+        assert "Dữ liệu gửi lên quá lớn" in told.text
         assert (await client.post("/quan-tri/soan/luu", data={"title": "x" * 1000})).status_code == 303
 
 

@@ -1,6 +1,8 @@
 // Small comforts; every page works without them.
 "use strict";
 
+document.documentElement.classList.add("js");
+
 for (const select of document.querySelectorAll("[data-submit-on-change]")) {
   select.addEventListener("change", () => select.form.requestSubmit());
   select.form.querySelector("button")?.classList.add("visually-hidden");
