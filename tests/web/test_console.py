@@ -68,6 +68,31 @@ async def test_a_text_goes_from_the_template_to_approved(scene: Scene, visitor: 
     assert only_post(scene).state == "approved"
 
 
+@pytest.mark.parametrize(("words", "found"), [("tiep dan", True), ("TIẾP DÂN", True), ("dich vu cong", True), ("bóng đá", False)])
+async def test_templates_are_found_with_and_without_diacritics(scene: Scene, visitor: Client, words: str, found: bool) -> None:
+    async with visitor("bientap.phuong-ta") as editor:
+        page = (await editor.get("/quan-tri/soan", params={"tim": words})).text
+    assert ("Lịch tiếp dân" in page) is found
+    assert ("Không tìm thấy mẫu nào" in page) is not found
+
+
+async def test_a_post_that_is_going_out_cannot_be_edited_and_nothing_typed_is_lost(
+    scene: Scene, visitor: Client, typed: Typed
+) -> None:
+    post_id = await approved(scene, visitor, typed())
+    with scene.store.write() as session:
+        delivery = session.exec(select(Delivery)).first()
+        assert delivery is not None
+        delivery.state = State.PREPARED
+        session.add(delivery)
+    async with visitor("bientap.phuong-ta") as editor:
+        late = await editor.post("/quan-tri/soan/kiem-tra", data=typed(post_id=str(post_id), title="Lời mới gõ"))
+    assert late.status_code == 422
+    assert "Bài đã bắt đầu được đăng" in late.text
+    assert "Lời mới gõ" in late.text
+    assert only_post(scene).state == "approved"
+
+
 async def test_examples_are_accepted_in_four_clicks(scene: Scene, visitor: Client) -> None:
     async with visitor("bientap.phuong-ta") as editor:
         sheet = (await editor.get("/quan-tri/soan/moi?mau=lich-tiep-dan&vi_du=1")).text

@@ -7,6 +7,7 @@ from typing import Any
 from sqlmodel import Session, col
 
 from campaigns import drafting, library, views
+from campaigns.catalogue import fold
 from campaigns.drafting import Draft, Preview
 from campaigns.people import Mistake
 from campaigns.timetable import TimetableMistake, holiday, local, moment, next_slot, quiet
@@ -165,12 +166,12 @@ def by_field(problems: list[Problem]) -> dict[str, str]:
 
 def groups(session: Session, here: Here, words: str) -> list[tuple[str, list[tuple[Template, Parsed]]]]:
     """The ward's templates that have every word, by topic."""
-    wanted = words.lower().split()
+    wanted = fold(words).split()
     found: dict[str, list[tuple[Template, Parsed]]] = {}
     for row in library.all_current(session, here.ward_id):
         parsed = templates.load(row.source)
-        text = f"{parsed.head.name} {parsed.head.topic} {parsed.head.audience} {parsed.head.summary}".lower()
-        if all(word in text for word in wanted):
+        text = f"{parsed.head.name} {parsed.head.topic} {parsed.head.audience} {parsed.head.summary}"
+        if all(word in fold(text) for word in wanted):
             found.setdefault(parsed.head.topic or "Khác", []).append((row, parsed))
     return sorted(found.items())
 
