@@ -22,6 +22,7 @@ from campaigns.audit import MACHINE, Actor
 from campaigns.people import Mistake, Role, add_user
 from channels.contract import Capability
 from channels.registry import kinds
+from content.plans import PlanMistake, load_plans, read_plan
 from rehearsal import rehearse as run_rehearsal
 from scheduler import SecondDaemon
 from settings import BadSettings, Settings, load
@@ -31,10 +32,12 @@ from store.vault import SealBroken
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, help="Lan Tỏa: truyền thông chiến dịch đa kênh cho phường.")
 user = typer.Typer(no_args_is_help=True, help="Tài khoản người dùng.")
+ward_ = typer.Typer(no_args_is_help=True, help="Phường.")
 app.add_typer(user, name="user")
+app.add_typer(ward_, name="ward")
 screen = Console()
 
-EXPECTED = (BadSettings, OldSchema, SecondDaemon, SealBroken, Mistake, operating.CannotStart)
+EXPECTED = (BadSettings, OldSchema, SecondDaemon, SealBroken, Mistake, PlanMistake, operating.CannotStart)
 
 
 def _settings() -> Settings:
@@ -84,6 +87,30 @@ def migrate() -> None:
     store.migrate()
     store.close()
     screen.print("Cơ sở dữ liệu đã ở phiên bản mới nhất.")
+
+
+@ward_.command("add")
+def ward_add(
+    slug: Annotated[str, typer.Argument(help="Tên viết gọn của phường, ví dụ dong-hai.")],
+    plan: Annotated[Path | None, typer.Option(help="Tệp kế hoạch của phường khác, dạng TOML.")] = None,
+) -> None:
+    """Lập một phường từ kế hoạch: chiến dịch, nhiệm vụ, bộ mẫu, trang công khai và truyền thanh."""
+    settings = _settings()
+    store = _store(settings)
+    plans = [read_plan(_text(plan), plan.name)] if plan else load_plans()
+    chosen = next((one for one in plans if one.ward.slug == slug), None)
+    if chosen is None:
+        raise Mistake(f"Không có kế hoạch của phường «{slug}». Đang có: {', '.join(one.ward.slug for one in plans)}.")
+    connected = operating.found_ward(settings, store, chosen)
+    store.close()
+    screen.print(f"{chosen.ward.name}: {len(chosen.tasks)} nhiệm vụ. Kênh đã nối: {', '.join(connected) or 'không có kênh mới'}.")
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text("utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise Mistake(f"Không đọc được tệp «{path}»; hãy kiểm tra đường dẫn.") from error
 
 
 @user.command("add")

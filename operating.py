@@ -6,6 +6,7 @@ import socket
 from collections.abc import AsyncIterator, Callable
 from datetime import timedelta
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import uvicorn
 from sqlmodel import select
@@ -14,14 +15,18 @@ from starlette.applications import Starlette
 import web.app
 import web.public
 from campaigns import demo as demo_week
+from campaigns import outlets, wards
+from campaigns.audit import Actor
 from campaigns.outlets import Desk
+from campaigns.people import Role
+from channels.registry import kinds
 from channels.twin import Place
-from content.plans import load_plans
+from content.plans import Plan, load_plans
 from rehearsal import site_token, twins
 from scheduler import Daemon, desk, lock, utc_now
 from settings import Settings
 from store.engine import Store
-from store.tables import Post, Ward
+from store.tables import Outlet, Post, Ward
 
 Say = Callable[[str], object]
 OnSignal = Callable[[Callable[[], None]], None]
@@ -52,6 +57,26 @@ async def demo(settings: Settings, on_signal: OnSignal, say: Say) -> None:
         say("Đang chuẩn bị dữ liệu trình diễn cho hai phường…")
         await asyncio.to_thread(_seed, settings, store)
         await _operate(settings, store, on_signal, say, greeting=_sign_ins())
+
+
+def found_ward(settings: Settings, store: Store, plan: Plan) -> list[str]:
+    """A ward ready for real work: its campaign, tasks and kit, and the outlets that need nobody's account.
+
+    Gives the names of the outlets that were connected; what is there already stays as it is.
+    """
+    speaking, by, now = desk(settings), Actor(None, "Dòng lệnh", Role.ADMIN), utc_now()
+    place = _place(settings, speaking, plan)
+    connected = []
+    with store.write() as session:
+        ward, _ = wards.found(session, by, plan, f"{place.site_url}/{plan.ward.slug}/", utc_now().date(), now)
+        taken = set(session.exec(select(Outlet.kind).where(Outlet.ward_id == ward.id)).all())
+        for kind, channel in kinds().items():
+            if kind in taken or channel.rehearsal().twin is not None:
+                continue
+            name = f"{channel.name} {ward.name}"
+            outlets.connect(session, by, ward.id or 0, kind, name, channel.rehearsal().settings(place), speaking.vault, now)
+            connected.append(name)
+    return connected
 
 
 async def _operate(settings: Settings, store: Store, on_signal: OnSignal, say: Say, greeting: str = "") -> None:
@@ -107,7 +132,9 @@ def _server(settings: Settings, store: Store, speaking: Desk, site: Starlette) -
 
 
 def _own_addresses(settings: Settings) -> tuple[str, ...]:
-    own = (f"127.0.0.1:{settings.web.port}", settings.web.public_url.split("//")[-1].rstrip("/"))
+    public = urlsplit(settings.web.public_url)
+    port = public.port or (443 if public.scheme == "https" else 80)
+    own = (f"127.0.0.1:{settings.web.port}", f"{public.hostname}:{port}")
     return (*own, f"127.0.0.1:{settings.twins.port}") if settings.mode == "rehearsal" else own
 
 
@@ -131,16 +158,17 @@ def _open_the_demo(settings: Settings, store: Store, speaking: Desk) -> None:
 
 
 def _places(settings: Settings, speaking: Desk) -> dict[str, Place]:
-    return {
-        plan.ward.slug: Place(
-            account=plan.ward.slug,
-            twins_url=f"http://127.0.0.1:{settings.twins.port}",
-            site_url=settings.web.public_url,
-            site_token=site_token(speaking.vault, plan.ward.slug),
-            folder=Path(settings.folder) / "loa" / plan.ward.slug,
-        )
-        for plan in load_plans()
-    }
+    return {plan.ward.slug: _place(settings, speaking, plan) for plan in load_plans()}
+
+
+def _place(settings: Settings, speaking: Desk, plan: Plan) -> Place:
+    return Place(
+        account=plan.ward.slug,
+        twins_url=f"http://127.0.0.1:{settings.twins.port}",
+        site_url=settings.web.public_url.rstrip("/"),
+        site_token=site_token(speaking.vault, plan.ward.slug),
+        folder=Path(settings.folder) / "loa" / plan.ward.slug,
+    )
 
 
 def _sign_ins() -> str:
