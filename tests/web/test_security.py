@@ -4,15 +4,17 @@ import hashlib
 import re
 import sqlite3
 from collections.abc import Callable, Iterator
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 from fastapi.routing import APIRoute
+from sqlmodel import Session, select
 
-from campaigns import people
+from campaigns import approving, people, planning
 from store.engine import Store
-from store.tables import LoginFailure, Post
+from store.tables import LoginFailure, Post, User
 from store.tables import Session as LoginSession
 from tests.conftest import FakeClock
 from tests.web.conftest import PASSWORD, SITE, Client, Scene, active_parts, make_scene
@@ -35,14 +37,14 @@ FROM_ELSEWHERE = [
 FROM_HERE = [{"sec-fetch-site": "same-origin"}, {"sec-fetch-site": "none"}, {"origin": SITE}]
 
 
-def paths(scene: Scene, method: str) -> Iterator[str]:
+def paths(scene: Scene, method: str, id: str = "1") -> Iterator[str]:
     """Every path of the console that takes this method, with ids filled in."""
     from web import console
 
     for included in console.router().routes:
         for route in included.original_router.routes:  # type: ignore[attr-defined]
             if isinstance(route, APIRoute) and method in route.methods:
-                yield "/quan-tri" + re.sub(r"\{[a-z_]+(:[a-z]+)?\}", "1", route.path)
+                yield "/quan-tri" + re.sub(r"\{[a-z0-9_]+(:[a-z]+)?\}", id, route.path)
 
 
 async def put(scene: Scene, visitor: Client, headers: dict[str, str]) -> int:
@@ -304,6 +306,29 @@ async def test_the_neighbour_ward_finds_nothing(scene: Scene, visitor: Client, t
         listed = await neighbour.get("/quan-tri/bai")
         assert "Lịch tiếp dân" not in listed.text
     assert len(scene.all(Post)) == 1
+
+
+async def test_no_page_shows_the_neighbour_s_anything(scene: Scene, visitor: Client, typed: Typed) -> None:
+    async with visitor("bientap.phuong-ta") as client:
+        await client.post("/quan-tri/soan/luu", data=typed(title="Tin của phường Ta"))
+        await client.post(f"/quan-tri/bai/{scene.all(Post)[0].id}/gui")
+    with scene.store.write() as session:
+        approving.approve(session, people.actor_of(scene.one(User, username="duyet.phuong-ta")), *_seen(session), scene.clock())
+        planning.plan(session, scene.clock(), timedelta(days=3))
+
+    async def pages_that_name_the_ward(username: str) -> set[str]:
+        async with visitor(username) as client:
+            asked = [path for number in "123456" for path in paths(scene, "GET", number)]
+            return {path for path in asked if "phường Ta" in (await client.get(path)).text}
+
+    at_home = await pages_that_name_the_ward("quantri.phuong-ta")
+    assert {"/quan-tri/bai", "/quan-tri/lich", "/quan-tri/luot-dang", "/quan-tri/kenh", "/quan-tri/nhat-ky"} <= at_home
+    assert await pages_that_name_the_ward("quantri.phuong-ben") == set()
+
+
+def _seen(session: Session) -> tuple[Post, str]:
+    post = session.exec(select(Post)).one()
+    return post, approving.digest_of(session, post)
 
 
 async def test_a_city_account_chooses_its_ward(scene: Scene, visitor: Client, typed: Typed) -> None:
