@@ -51,6 +51,14 @@ composer?.addEventListener("submit", (event) => {
   keeper.addEventListener("htmx:finally:request", () => setTimeout(() => composer.requestSubmit(event.submitter), 50), { once: true });
 });
 
+// A photo that has arrived belongs into the previews and the draft.
+document.addEventListener("htmx:after:swap", () => {
+  const media = document.querySelector("#photo [name=media_id]");
+  if (!media || media.value === (media.closest("#photo").dataset.shown ?? "")) return;
+  media.closest("#photo").dataset.shown = media.value;
+  composer.dispatchEvent(new Event("change", { bubbles: true }));
+});
+
 // A link to a field in a folded part opens it.
 document.addEventListener("click", (event) => {
   const link = event.target.closest('a[href^="#f-"]');
