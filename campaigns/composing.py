@@ -139,9 +139,10 @@ def message(around: Scene, outlet: Outlet, speaker: Channel, key: str, link: str
     return speaker.render(made, key, picture(around, made, speaker.limits.picture, files))
 
 
-def is_home(speaker: Channel) -> bool:
+def is_home(speaker: Channel | type[Channel]) -> bool:
     """Whether this channel gives a post an address of its own that others can point to."""
-    return type(speaker).address is not Channel.address
+    kind = speaker if isinstance(speaker, type) else type(speaker)
+    return kind.address is not Channel.address
 
 
 def target(around: Scene, home: str | None, site: str) -> str:

@@ -6,18 +6,19 @@ before the first byte, publish once, record what happened. At most one visible s
 
 import asyncio
 import logging
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from random import Random
-from typing import Any
+from typing import Any, TypeVar
 
+from sqlalchemy.exc import OperationalError
 from sqlmodel import Session, col, select, update
 
-from campaigns import composing, outlets, states
-from campaigns.audit import MACHINE, record
+from campaigns import composing, moves, outlets, states
 from campaigns.outlets import Desk
 from campaigns.people import Mistake
-from campaigns.states import Move, Standing, State
+from campaigns.states import Move, State
 from channels.contract import (
     EMPTY,
     Channel,
@@ -37,22 +38,35 @@ from store.vault import SealBroken
 
 log = logging.getLogger("lantoa.deliver")
 
+Made = TypeVar("Made")
+PATIENCE_SECONDS = 120.0
+RECORD_AGAIN_AFTER = (0.2, 1.0, 3.0)
 OUR_BUG = "Lỗi chương trình khi dựng bài; đã ghi vào nhật ký máy. Hãy báo người quản trị."
 
 
 @dataclass(frozen=True)
 class Courier:
-    """One life of the daemon: its store, its desk, its boot epoch, its own randomness for back-off."""
+    """One life of the daemon: its store, its desk, its boot epoch, its own randomness for back-off.
+
+    ``dropped`` are deliveries whose result this life could not write down; they are settled as a crash would be.
+    """
 
     store: Store
     desk: Desk
     epoch: str
     chance: Random
+    dropped: set[int] = field(default_factory=set)
 
     async def deliver(self, limit: int) -> int:
         """Carry one wave of due deliveries; gives how many were claimed."""
+        if self.dropped:
+            await asyncio.to_thread(self._pick_up)
         jobs = await asyncio.to_thread(self._claim, limit)
-        await asyncio.gather(*(self._carry(id, fence) for id, fence in jobs))
+        done = await asyncio.gather(*(self._carry(id, fence) for id, fence in jobs), return_exceptions=True)
+        for (id, _), failure in zip(jobs, done, strict=True):
+            if isinstance(failure, BaseException):
+                log.error("delivery %s was dropped", id, exc_info=failure)
+                self.dropped.add(id)
         return len(jobs)
 
     async def freeze_ahead(self, until: datetime, limit: int) -> int:
@@ -68,39 +82,49 @@ class Courier:
     async def look(self, limit: int) -> int:
         """Look up what is unknown and due for a look; gives how many were looked at."""
         jobs = await asyncio.to_thread(self._unknown, limit)
-        await asyncio.gather(*(self._look(id, fence) for id, fence in jobs))
+        done = await asyncio.gather(*(self._look(id, fence) for id, fence in jobs), return_exceptions=True)
+        for (id, _), failure in zip(jobs, done, strict=True):
+            if isinstance(failure, BaseException):
+                log.error("look %s could not be written down; it is made again", id, exc_info=failure)
         return len(jobs)
 
     def recover(self) -> int:
         """What another life left in the middle: never due again when it may be out. Gives how many there were."""
+        return self._settle_left(col(Delivery.epoch) != self.epoch)
+
+    def _pick_up(self) -> None:
+        mine = (col(Delivery.epoch) == self.epoch) & col(Delivery.id).in_(self.dropped)
+        self._settle_left(mine)
+        self.dropped.clear()
+
+    def _settle_left(self, which: Any) -> int:
         now = self.desk.now()
         with self.store.write() as session:
-            left = select(Delivery).where(
-                col(Delivery.state).in_([State.PREPARED, State.WIRE]), Delivery.epoch != self.epoch
-            )
-            found = session.exec(left).all()
+            left = select(Delivery).where(col(Delivery.state).in_([State.PREPARED, State.WIRE]), which)
+            found = session.exec(left.order_by(col(Delivery.ward_id), col(Delivery.id)).with_for_update()).all()
             for delivery in found:
-                speaker = _kind(session, delivery)
-                settle = timedelta(seconds=speaker.settle_seconds)
-                move = states.after_crash(State(delivery.state), speaker.certainty, settle, now)
-                _apply(session, delivery, move, now)
-                _close_attempts(session, delivery, "crash", now)
+                move = states.after_crash(State(delivery.state), moves.settle_time(session, delivery), now)
+                moves.apply(session, delivery, move, now)
+                moves.close_attempts(session, delivery, "crash", now)
         return len(found)
 
     def _claim(self, limit: int) -> list[tuple[int, int]]:
         now = self.desk.now()
         with self.store.write() as session:
-            _miss(session, now)
+            moves.miss(session, now)
+        with self.store.write() as session:
             claimed: dict[int, Delivery] = {}
-            for delivery in session.exec(_waiting(now, limit)).all():
-                if delivery.outlet_id not in claimed:
-                    claimed[delivery.outlet_id] = delivery
-            for delivery in claimed.values():
+            for delivery in session.exec(moves.waiting(now, limit)).all():
+                claimed.setdefault(delivery.outlet_id, delivery)
+            for busy in session.exec(moves.busy().where(col(Delivery.outlet_id).in_(claimed))).all():
+                claimed.pop(busy, None)
+            chosen = sorted(claimed.values(), key=lambda delivery: (delivery.ward_id, delivery.next_at))
+            moves.take_slots(session, chosen, now)
+            for delivery in chosen:
                 delivery.fence += 1
                 delivery.epoch = self.epoch
-                _apply(session, delivery, Move(State.PREPARED, now), now)
-            _take_slots(session, list(claimed.values()), now)
-            return [(delivery.id or 0, delivery.fence) for delivery in claimed.values()]
+                moves.apply(session, delivery, Move(State.PREPARED, now), now)
+            return [(delivery.id or 0, delivery.fence) for delivery in chosen]
 
     def _unwritten(self, until: datetime, limit: int) -> list[tuple[int, int]]:
         with self.store.read() as session:
@@ -116,29 +140,33 @@ class Courier:
         try:
             speaker, message, part, handle, earlier = await asyncio.to_thread(self._freeze, id, fence)
         except (FieldMistakes, TemplateMistake, Mistake, SealBroken, LookupError) as error:
-            refused = Refused(reason=Reason.MISCONFIGURED, detail=str(error))
-            await asyncio.to_thread(self._after_stage, id, fence, refused, None)
+            await self._refuse(id, fence, error.args[0] if isinstance(error, KeyError) else str(error))
             return
+        except OperationalError:
+            raise  # the database's trouble is not the post's: it is picked up again
         except Exception:
             log.exception("freeze %s", id)
-            await asyncio.to_thread(self._after_stage, id, fence, Refused(reason=Reason.MISCONFIGURED, detail=OUR_BUG), None)
+            await self._refuse(id, fence, OUR_BUG)
             return
         staged = await self._stage(speaker, message, part, handle)
         if not isinstance(staged, Handle):
-            await asyncio.to_thread(self._after_stage, id, fence, staged, handle)
+            await _written(self._after_stage, id, fence, staged)
             return
         attempt = await asyncio.to_thread(self._to_wire, id, fence, staged)
         if attempt is not None:
             outcome = await self._publish(speaker, message, part, staged, earlier)
-            await asyncio.to_thread(self._after_publish, id, fence, attempt, outcome)
+            await _written(self._after_publish, id, fence, attempt, outcome)
+
+    async def _refuse(self, id: int, fence: int, detail: str) -> None:
+        await _written(self._after_stage, id, fence, Refused(reason=Reason.MISCONFIGURED, detail=detail))
 
     def _freeze(self, id: int, fence: int) -> tuple[Channel, Message, int, Handle, tuple[str, ...]]:
         with self.store.read() as session:
-            delivery = _one(session, Delivery, id)
-            outlet = _one(session, Outlet, delivery.outlet_id)
+            delivery = moves.one(session, Delivery, id)
+            outlet = moves.one(session, Outlet, delivery.outlet_id)
             speaker = self.desk.channel(outlet)
-            around = composing.scene(session, _one(session, Post, delivery.post_id))
-            home = None if delivery.message else self._home(session, around, delivery)
+            around = composing.scene(session, moves.one(session, Post, delivery.post_id))
+            home = None if delivery.message else self._home(session, around, delivery, outlet)
         handle = Handle.model_validate(delivery.handle) if delivery.handle else EMPTY
         if delivery.message:
             message = Message.model_validate(delivery.message)
@@ -159,8 +187,9 @@ class Courier:
         with self.store.write() as session:
             kept = {"message": message.model_dump(mode="json"), "parts": len(message.parts)}
             mine = (col(Delivery.id) == delivery.id, col(Delivery.fence) == fence)
-            session.exec(update(Delivery).where(*mine).values(**kept))
-            if link and _prints(message, link) and session.get(ShortLink, delivery.key) is None:
+            # Whoever writes ahead while another claims finds another fence, and leaves the row and its link alone.
+            still_mine = session.exec(update(Delivery).where(*mine).values(**kept)).rowcount == 1
+            if link and still_mine and _prints(message, link) and session.get(ShortLink, delivery.key) is None:
                 session.add(
                     ShortLink(
                         code=delivery.key,
@@ -172,21 +201,32 @@ class Courier:
                 )
         return message
 
-    def _home(self, session: Session, around: composing.Scene, delivery: Delivery) -> str | None:
-        siblings = select(Delivery).where(Delivery.post_id == delivery.post_id, Delivery.due_at == delivery.due_at)
-        for sibling in session.exec(siblings).all():
-            outlet = _one(session, Outlet, sibling.outlet_id)
-            speaker = self.desk.channel(outlet)
-            if composing.is_home(speaker) and sibling.message:
-                return speaker.address(Message.model_validate(sibling.message))
-            if composing.is_home(speaker):
-                made = composing.message(around, outlet, speaker, sibling.key, None, self.desk.files)
-                return speaker.address(made.model_copy(update={"due_at": sibling.due_at}))
+    def _home(self, session: Session, around: composing.Scene, delivery: Delivery, outlet: Outlet) -> str | None:
+        if composing.is_home(outlets.kind_of(outlet)):
+            return None
+        together = (Delivery.post_id == delivery.post_id, Delivery.due_at == delivery.due_at, Delivery.state != State.CANCELLED)
+        for sibling in session.exec(select(Delivery).where(*together)).all():
+            try:
+                found = self._address(around, sibling, moves.one(session, Outlet, sibling.outlet_id))
+            except Exception:
+                log.warning("no address from delivery %s", sibling.id, exc_info=True)
+                continue
+            if found is not None:
+                return found
         return None
+
+    def _address(self, around: composing.Scene, sibling: Delivery, outlet: Outlet) -> str | None:
+        if not composing.is_home(outlets.kind_of(outlet)):
+            return None
+        speaker = self.desk.channel(outlet)
+        if sibling.message:
+            return speaker.address(Message.model_validate(sibling.message))
+        made = composing.message(around, outlet, speaker, sibling.key, None, self.desk.files)
+        return speaker.address(made.model_copy(update={"due_at": sibling.due_at}))
 
     async def _stage(self, speaker: Channel, message: Message, part: int, handle: Handle) -> Handle | Outcome:
         try:
-            return await speaker.stage(message, part, handle)
+            return await _patiently(speaker.stage(message, part, handle))
         except Exception:
             log.exception("stage %s", message.key)
             return Deferred(reason=Reason.BUSY, detail="Lỗi chương trình khi chuẩn bị bài; đã ghi vào nhật ký máy.")
@@ -195,7 +235,9 @@ class Courier:
         self, speaker: Channel, message: Message, part: int, handle: Handle, earlier: tuple[str, ...]
     ) -> Outcome:
         try:
-            return await speaker.publish(message, part, handle, earlier)
+            return await _patiently(speaker.publish(message, part, handle, earlier))
+        except TimeoutError:
+            return Unknown(detail="Nền tảng không trả lời trong thời gian chờ.")
         except Exception:
             log.exception("publish %s", message.key)
             return Unknown(detail="Lỗi chương trình khi đang gửi; đã ghi vào nhật ký máy.")
@@ -203,16 +245,16 @@ class Courier:
     def _to_wire(self, id: int, fence: int, handle: Handle) -> int | None:
         now = self.desk.now()
         with self.store.write() as session:
-            delivery = _mine(session, id, fence, State.PREPARED)
+            delivery = moves.mine(session, id, fence, State.PREPARED)
             if delivery is None:
                 return None
-            obstacle = _obstacle(session, delivery, now)
+            obstacle = moves.obstacle(session, delivery, now)
             if obstacle is not None:
-                _apply(session, delivery, obstacle, now)
+                moves.apply(session, delivery, obstacle, now)
                 return None
             delivery.wire_at = now
             delivery.handle = handle.model_dump(mode="json")
-            _apply(session, delivery, Move(State.WIRE, now), now)
+            moves.apply(session, delivery, Move(State.WIRE, now), now)
             attempt = Attempt(
                 ward_id=delivery.ward_id, delivery_id=id, fence=fence, part=delivery.part, verb="publish", started_at=now
             )
@@ -220,32 +262,32 @@ class Courier:
             session.flush()
             return attempt.id
 
-    def _after_stage(self, id: int, fence: int, outcome: Outcome, handle: Handle | None) -> None:
+    def _after_stage(self, id: int, fence: int, outcome: Outcome) -> None:
         now = self.desk.now()
         with self.store.write() as session:
-            delivery = _mine(session, id, fence, State.PREPARED)
+            delivery = moves.mine(session, id, fence, State.PREPARED)
             if delivery is None:
                 return
             if isinstance(outcome, Pending):
                 delivery.handle = outcome.handle.model_dump(mode="json")
-            move = states.after_stage(outcome, _standing(session, delivery), now, self.chance)
-            session.add(_attempt(delivery, "stage", outcome, now))
-            _settle(session, delivery, move, now)
+            move = states.after_stage(outcome, moves.standing(session, delivery), now, self.chance)
+            session.add(moves.attempt(delivery, "stage", outcome, now))
+            moves.settle(session, delivery, move, now)
 
     def _after_publish(self, id: int, fence: int, attempt_id: int, outcome: Outcome) -> None:
         now = self.desk.now()
         with self.store.write() as session:
-            attempt = _one(session, Attempt, attempt_id)
+            attempt = moves.one(session, Attempt, attempt_id)
             attempt.ended_at, attempt.outcome = now, type(outcome).__name__.lower()
-            attempt.reason, attempt.detail = _why(outcome)
+            attempt.reason, attempt.detail = moves.why(outcome)
             session.add(attempt)
-            delivery = _mine(session, id, fence, State.WIRE)
+            delivery = moves.mine(session, id, fence, State.WIRE)
             if delivery is None:
                 return
             if isinstance(outcome, Pending):
                 delivery.handle = outcome.handle.model_dump(mode="json")
-            move = states.after_publish(outcome, _standing(session, delivery), now, self.chance)
-            _settle(session, delivery, move, now)
+            move = states.after_publish(outcome, moves.standing(session, delivery), now, self.chance)
+            moves.settle(session, delivery, move, now)
 
     def _unknown(self, limit: int) -> list[tuple[int, int]]:
         now = self.desk.now()
@@ -263,24 +305,24 @@ class Courier:
         try:
             speaker, message, part, handle, _ = await asyncio.to_thread(self._freeze, id, fence)
             since = await asyncio.to_thread(self._since, id)
-            found = await speaker.find(message, part, handle, since)
+            found = await _patiently(speaker.find(message, part, handle, since))
         except Exception:
             log.exception("look %s", id)
             found = outlets.unclear("Lỗi chương trình khi tra cứu; đã ghi vào nhật ký máy.")
-        await asyncio.to_thread(self._after_look, id, fence, found, started)
+        await _written(self._after_look, id, fence, found, started)
 
     def _since(self, id: int) -> datetime:
         with self.store.read() as session:
-            delivery = _one(session, Delivery, id)
+            delivery: Delivery = moves.one(session, Delivery, id)
             return (delivery.wire_at or delivery.due_at) - timedelta(minutes=5)
 
     def _after_look(self, id: int, fence: int, found: Any, started: datetime) -> None:
         now = self.desk.now()
         with self.store.write() as session:
-            delivery = _mine(session, id, fence, State.UNKNOWN)
+            delivery = moves.mine(session, id, fence, State.UNKNOWN)
             if delivery is None:
                 return
-            move = states.after_look(found, _standing(session, delivery), now, self.chance)
+            move = states.after_look(found, moves.standing(session, delivery), started, now, self.chance)
             session.add(
                 Attempt(
                     ward_id=delivery.ward_id, delivery_id=id, fence=fence, part=delivery.part, verb="look",
@@ -289,8 +331,8 @@ class Courier:
             )  # fmt: skip
             delivery.looks += 1
             if move.state is State.DUE and not move.part_done:
-                delivery.resent, delivery.looks, delivery.handle = True, 0, delivery.handle
-            _settle(session, delivery, move, now)
+                delivery.resent, delivery.looks = True, 0
+            moves.settle(session, delivery, move, now)
 
 
 def _prints(message: Message, link: str) -> bool:
@@ -298,137 +340,17 @@ def _prints(message: Message, link: str) -> bool:
     return any(link in (part.link, part.marker) or link in part.body for part in message.parts)
 
 
-def _waiting(now: datetime, limit: int) -> Any:
-    busy = select(Delivery.outlet_id).where(
-        col(Delivery.state).in_([State.PREPARED, State.WIRE])
-        | ((col(Delivery.state) == State.UNKNOWN) & (col(Delivery.looks) == 0))
-    )
-    return (
-        select(Delivery)
-        .join(Outlet, col(Outlet.id) == col(Delivery.outlet_id))
-        .where(
-            Delivery.state == State.DUE,
-            Delivery.next_at <= now,
-            Outlet.state == "open",
-            (col(Outlet.next_slot_at).is_(None)) | (col(Outlet.next_slot_at) <= now),
-            col(Delivery.outlet_id).not_in(busy),
-        )
-        .order_by(col(Delivery.next_at), col(Delivery.id))
-        .limit(limit)
-        .with_for_update(of=Delivery, skip_locked=True)
-    )
+async def _patiently(asked: Awaitable[Made]) -> Made:
+    async with asyncio.timeout(PATIENCE_SECONDS):
+        return await asked
 
 
-def _miss(session: Session, now: datetime) -> None:
-    late = select(Delivery).where(
-        col(Delivery.state).in_([State.DUE, State.HELD]), Delivery.expires_at < now, Delivery.part == 0
-    )
-    for delivery in session.exec(late.with_for_update(skip_locked=True)).all():
-        late_by = int((now - delivery.due_at).total_seconds() // 60)
-        _apply(session, delivery, Move(State.MISSED, now, "late", f"Trễ {late_by} phút, quá hạn cho phép."), now)
-
-
-def _take_slots(session: Session, claimed: list[Delivery], now: datetime) -> None:
-    for delivery in claimed:
-        speaker = _kind(session, delivery)
-        free = now + timedelta(seconds=speaker.spacing_seconds)
-        session.exec(update(Outlet).where(col(Outlet.id) == delivery.outlet_id).values(next_slot_at=free))
-
-
-def _obstacle(session: Session, delivery: Delivery, now: datetime) -> Move | None:
-    post = _one(session, Post, delivery.post_id)
-    outlet = _one(session, Outlet, delivery.outlet_id)
-    if delivery.part > 0:
-        return None
-    if post.state != "approved" or post.digest != delivery.approved_digest:
-        return Move(State.CANCELLED, now, "approval_void", "Bài không còn được duyệt như khi lập lịch.")
-    if outlet.state != "open" or now > delivery.expires_at:
-        return Move(State.DUE, now, detail=outlet.paused_reason)
-    return None
-
-
-def _settle(session: Session, delivery: Delivery, move: Move, now: datetime) -> None:
-    if move.part_done:
-        delivery.remote_ids = [*delivery.remote_ids, move.remote_id or ""]
-        delivery.part += 1
-        delivery.handle, delivery.looks, delivery.resent = None, 0, False
-        delivery.adopted = delivery.adopted or move.adopted
-        delivery.url = delivery.url or move.url or ""
-        delivery.sent_at = delivery.sent_at or (delivery.wire_at if move.adopted else now)
-        delivery.tries = 0
-    if move.state is State.SENT:
-        delivery.measure_at = now + timedelta(hours=1)
-    delivery.tries += 1 if move.burns_try else 0
-    _apply(session, delivery, move, now)
-    _count(session, delivery, move, now)
-
-
-def _count(session: Session, delivery: Delivery, move: Move, now: datetime) -> None:
-    outlet = _one(session, Outlet, delivery.outlet_id)
-    if move.pauses_outlet and outlet.state == "open":
-        outlets.pause(session, MACHINE, outlet, move.detail or "Kênh cần được kết nối lại.", now)
-    failures = 0 if move.part_done else outlet.failures + (1 if move.burns_try else 0)
-    if failures != outlet.failures:
-        outlet.failures = failures
-        session.add(outlet)
-
-
-def _apply(session: Session, delivery: Delivery, move: Move, now: datetime) -> None:
-    was = delivery.state
-    delivery.state, delivery.next_at, delivery.updated_at = move.state.value, move.next_at, now
-    delivery.reason, delivery.detail = str(move.reason), move.detail
-    session.add(delivery)
-    session.flush()
-    told: dict[str, Any] = {"from": was, "fence": delivery.fence}
-    if move.reason:
-        told["reason"] = str(move.reason)
-    if move.remote_id:
-        told["remote_id"] = move.remote_id
-    record(session, delivery.ward_id, MACHINE, f"delivery.{move.state.value}", "delivery", delivery.id, now, **told)
-
-
-def _close_attempts(session: Session, delivery: Delivery, outcome: str, now: datetime) -> None:
-    still_open = (col(Attempt.delivery_id) == delivery.id, col(Attempt.ended_at).is_(None))
-    session.exec(update(Attempt).where(*still_open).values(ended_at=now, outcome=outcome))
-
-
-def _mine(session: Session, id: int, fence: int, state: State) -> Delivery | None:
-    wanted = select(Delivery).where(Delivery.id == id, Delivery.fence == fence, Delivery.state == state)
-    return session.exec(wanted.with_for_update()).first()
-
-
-def _standing(session: Session, delivery: Delivery) -> Standing:
-    speaker = _kind(session, delivery)
-    return Standing(
-        tries=delivery.tries,
-        looks=delivery.looks,
-        part=delivery.part,
-        parts=max(delivery.parts, 1),
-        certainty=speaker.certainty,
-        settle=timedelta(seconds=speaker.settle_seconds),
-        wire_at=delivery.wire_at,
-        resent=delivery.resent,
-    )
-
-
-def _attempt(delivery: Delivery, verb: str, outcome: Outcome, now: datetime) -> Attempt:
-    reason, detail = _why(outcome)
-    return Attempt(
-        ward_id=delivery.ward_id, delivery_id=delivery.id or 0, fence=delivery.fence, part=delivery.part, verb=verb,
-        started_at=now, ended_at=now, outcome=type(outcome).__name__.lower(), reason=reason, detail=detail,
-    )  # fmt: skip
-
-
-def _why(outcome: Outcome) -> tuple[str, str]:
-    return str(getattr(outcome, "reason", "") or ""), str(getattr(outcome, "detail", "") or "")
-
-
-def _kind(session: Session, delivery: Delivery) -> type[Channel]:
-    return outlets.kind_of(_one(session, Outlet, delivery.outlet_id))
-
-
-def _one(session: Session, table: type[Any], id: int) -> Any:
-    found = session.get(table, id)
-    if found is None:
-        raise LookupError(f"{table.__name__} {id}")
-    return found
+async def _written(write: Callable[..., None], *what: Any) -> None:
+    """Write down what happened; a database that is busy or full for a moment is asked again."""
+    for wait in RECORD_AGAIN_AFTER:
+        try:
+            return await asyncio.to_thread(write, *what)
+        except OperationalError:
+            log.warning("could not write down delivery %s; trying again", what[0], exc_info=True)
+            await asyncio.sleep(wait)
+    return await asyncio.to_thread(write, *what)

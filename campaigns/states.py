@@ -81,20 +81,27 @@ FIRST_BACK_OFF = timedelta(seconds=30)
 LONGEST_BACK_OFF = timedelta(minutes=30)
 LOOK_BUDGET = timedelta(minutes=30)
 PENDING_EVERY = timedelta(seconds=5)
+SOONEST = timedelta(seconds=1)
+FINISH_WITHIN = timedelta(hours=6)
 
 
 @dataclass(frozen=True)
 class Standing:
-    """What is known of a delivery when something happens to it."""
+    """What is known of a delivery when something happens to it.
+
+    ``absents`` counts the look-ups since this try that began after the settle time and found nothing for certain.
+    """
 
     tries: int
     looks: int
+    absents: int
     part: int
     parts: int
     certainty: Certainty
     settle: timedelta
     wire_at: datetime | None
     resent: bool
+    expires_at: datetime
 
 
 @dataclass(frozen=True)
@@ -115,7 +122,7 @@ class Move:
 
 def back_off(tries: int, now: datetime, chance: Random) -> datetime:
     """When to try again after ``tries`` tries: 30 s doubling to 30 min, with up to a fifth of jitter."""
-    wait = min(FIRST_BACK_OFF * 2**tries, LONGEST_BACK_OFF)
+    wait: timedelta = min(FIRST_BACK_OFF * 2 ** min(tries, MAX_TRIES), LONGEST_BACK_OFF)
     return now + wait * (1 + chance.random() / 5)
 
 
@@ -151,30 +158,34 @@ def after_stage(outcome: Outcome, standing: Standing, now: datetime, chance: Ran
             assert_never(outcome)
 
 
-def after_look(found: Found, standing: Standing, now: datetime, chance: Random) -> Move:
-    """What follows a look-up (state ``unknown``)."""
+def after_look(found: Found, standing: Standing, started: datetime, now: datetime, chance: Random) -> Move:
+    """What follows a look-up that began at ``started`` (state ``unknown``).
+
+    What is proved absent is sent once more, on a channel whose publishing is repeatable up to MAX_TRIES times.
+    """
     if found.verdict == "out":
         move = _one_more_out(found.remote_id or "", found.url, standing, now)
         return Move(**{**move.__dict__, "adopted": True})
-    if found.verdict == "absent" and _proved_absent(standing, now):
-        if standing.resent and standing.certainty is Certainty.LOOKUP:
+    if found.verdict == "absent" and _proved_absent(standing, started):
+        if standing.resent and (standing.certainty is Certainty.LOOKUP or standing.tries + 1 >= MAX_TRIES):
             return Move(State.NEEDS_HUMAN, now, detail="Đã tra cứu lại mà không thấy bài; lần gửi lại cũng không rõ kết quả.")
-        return Move(State.DUE, now, detail="Tra cứu không thấy bài trên kênh; gửi lại một lần.")
+        at = back_off(standing.tries, now, chance) if standing.resent else now
+        return Move(State.DUE, at, detail="Tra cứu không thấy bài trên kênh; gửi lại.", burns_try=standing.resent)
     if _look_budget_spent(standing, now):
         return Move(State.NEEDS_HUMAN, now, detail=found.detail or "Không tra cứu được kết quả trên kênh.")
     return Move(State.UNKNOWN, now + standing.settle * min(2**standing.looks, 8), detail=found.detail)
 
 
-def after_crash(state: State, certainty: Certainty, settle: timedelta, now: datetime) -> Move:
+def settled(standing: Standing, started: datetime) -> bool:
+    """Whether a look-up that began then came late enough for its «absent» to count."""
+    return standing.wire_at is not None and started >= standing.wire_at + standing.settle
+
+
+def after_crash(state: State, settle: timedelta, now: datetime) -> Move:
     """What becomes of a delivery that another life of the daemon left: never ``due`` when it may be out."""
     if state == State.PREPARED:
         return Move(State.DUE, now, detail="Chương trình dừng khi đang chuẩn bị; chưa có gì được đăng.")
     return Move(State.UNKNOWN, now + settle, detail="Chương trình dừng khi đang gửi.")
-
-
-def cannot_look(certainty: Certainty) -> bool:
-    """Whether only a person can settle what is unknown on a channel of this class."""
-    return certainty is Certainty.BLIND
 
 
 def _one_more_out(remote_id: str, url: str | None, standing: Standing, now: datetime) -> Move:
@@ -186,8 +197,11 @@ def _again(outcome: Deferred, standing: Standing, now: datetime, chance: Random)
     waits_for_window = outcome.reason in (Reason.OUTSIDE_HOURS, Reason.RATE_LIMITED, Reason.QUOTA)
     if not waits_for_window and standing.tries + 1 >= MAX_TRIES:
         return Move(State.FAILED, now, outcome.reason, outcome.detail or "Đã thử nhiều lần mà không gửi được.")
-    at = outcome.retry_at or back_off(standing.tries, now, chance)
-    return Move(State.DUE, max(at, now), outcome.reason, outcome.detail, burns_try=not waits_for_window)
+    at = max(outcome.retry_at or back_off(standing.tries, now, chance), now + SOONEST)
+    if standing.part and at > standing.expires_at + FINISH_WITHIN:
+        # What is not begun is missed when it expires; what is partly out ends here, in words, instead of waiting for ever.
+        return Move(State.FAILED, now, outcome.reason, f"Mới đăng được {standing.part}/{standing.parts} phần. {outcome.detail}".strip())
+    return Move(State.DUE, at, outcome.reason, outcome.detail, burns_try=not waits_for_window)
 
 
 def _refused(outcome: Refused, now: datetime) -> Move:
@@ -196,10 +210,10 @@ def _refused(outcome: Refused, now: datetime) -> Move:
     return Move(State.FAILED, now, outcome.reason, outcome.detail)
 
 
-def _proved_absent(standing: Standing, now: datetime) -> bool:
-    settled = standing.wire_at is not None and now >= standing.wire_at + standing.settle
+def _proved_absent(standing: Standing, started: datetime) -> bool:
     needed = 2 if standing.certainty is Certainty.LOOKUP else 1
-    return settled and standing.looks + 1 >= needed and standing.certainty is not Certainty.BLIND
+    proved = settled(standing, started) and standing.absents + 1 >= needed
+    return proved and standing.certainty is not Certainty.BLIND
 
 
 def _look_budget_spent(standing: Standing, now: datetime) -> bool:
