@@ -26,7 +26,7 @@ from rehearsal import site_token, twins
 from scheduler import Daemon, desk, lock, utc_now
 from settings import Settings
 from store.engine import Store
-from store.tables import Outlet, Post, Ward
+from store.tables import Outlet, Post, Source, Ward
 
 Say = Callable[[str], object]
 OnSignal = Callable[[Callable[[], None]], None]
@@ -155,6 +155,8 @@ def _open_the_demo(settings: Settings, store: Store, speaking: Desk) -> None:
         casts = demo_week.seed(session, speaking, _places(settings, speaking), now, DEMO_DAYS)
         for number, cast in enumerate(casts):
             demo_week.open_with(session, speaking, cast, now + FIRST_POST_AFTER, number)
+            if not session.exec(select(Source.id).where(Source.ward_id == cast.ward.id)).first():
+                demo_week.furnish(session, speaking, cast, casts[number - 1], settings.web.public_url, 3 * number + 20)
 
 
 def _places(settings: Settings, speaking: Desk) -> dict[str, Place]:

@@ -8,7 +8,7 @@ from datetime import date, datetime, timedelta
 
 from sqlmodel import Session, select
 
-from campaigns import approving, drafting, outlets, wards
+from campaigns import approving, drafting, outlets, sources, wards
 from campaigns.audit import MACHINE, Actor
 from campaigns.drafting import Draft
 from campaigns.outlets import Desk
@@ -35,6 +35,7 @@ class Cast:
     campaign: Campaign
     editor: Actor
     approver: Actor
+    admin: Actor
     outlets: list[Outlet]
     templates: list[Template]
 
@@ -51,6 +52,26 @@ def seed(session: Session, desk: Desk, places: dict[str, Place], start: datetime
 
 def open_with(session: Session, desk: Desk, cast: Cast, at: datetime, number: int) -> Post:
     """One approved post to every outlet of the ward at a moment, from the template at this place of the kit."""
+    post, now = _draft(session, desk, cast, at, number), desk.now()
+    _submit(session, desk, cast, post, now)
+    approving.approve(session, cast.approver, post, approving.digest_of(session, post), now)
+    return post
+
+
+def furnish(session: Session, desk: Desk, cast: Cast, neighbour: Cast, site_url: str, number: int) -> None:
+    """What a desk at work looks like: a post that waits for approval, one returned, a draft, a source that is watched."""
+    now = desk.now()
+    tomorrow = now + timedelta(days=1)
+    _submit(session, desk, cast, _draft(session, desk, cast, tomorrow, number), now)
+    returned = _draft(session, desk, cast, tomorrow + timedelta(hours=2), number + 1)
+    _submit(session, desk, cast, returned, now)
+    approving.send_back(session, cast.approver, returned, "Bổ sung địa điểm cụ thể rồi gửi lại.", now)
+    _draft(session, desk, cast, tomorrow + timedelta(hours=4), number + 2)
+    feed = f"{site_url}/{neighbour.ward.slug}/rss.xml"
+    sources.watch(session, cast.admin, cast.ward.id or 0, f"Trang {neighbour.ward.name}", feed, now)
+
+
+def _draft(session: Session, desk: Desk, cast: Cast, at: datetime, number: int) -> Post:
     template = cast.templates[number % len(cast.templates)]
     clock = local(at, cast.ward.zone)
     draft = Draft(
@@ -66,11 +87,13 @@ def open_with(session: Session, desk: Desk, cast: Cast, at: datetime, number: in
     post = drafting.save(session, cast.editor, cast.ward, draft, now)
     post.due_at = at
     session.add(post)
+    return post
+
+
+def _submit(session: Session, desk: Desk, cast: Cast, post: Post, now: datetime) -> None:
     errors = drafting.submit(session, cast.editor, post, cast.ward, desk, now)
     if errors:
-        raise RuntimeError(f"{template.slug}: {[error.text for error in errors]}")
-    approving.approve(session, cast.approver, post, approving.digest_of(session, post), now)
-    return post
+        raise RuntimeError(f"{post.title or post.template_id}: {[error.text for error in errors]}")
 
 
 def _cast(session: Session, desk: Desk, plan: Plan, place: Place, start: datetime, now: datetime) -> Cast:
@@ -79,7 +102,7 @@ def _cast(session: Session, desk: Desk, plan: Plan, place: Place, start: datetim
     admin = actor_of(people["admin"])
     made = [_outlet(session, admin, ward, kind, place, desk, now) for kind in kinds()]
     kit = session.exec(select(Template).where(Template.ward_id == ward.id).order_by(Template.slug)).all()
-    return Cast(ward, campaign, actor_of(people["editor"]), actor_of(people["approver"]), made, list(kit))
+    return Cast(ward, campaign, actor_of(people["editor"]), actor_of(people["approver"]), admin, made, list(kit))
 
 
 def _person(session: Session, ward: Ward, name: str, words: str, role: str, now: datetime) -> User:
