@@ -28,6 +28,10 @@ TOO_LATE = (
 COMPLETE = "Bài đã ra đủ trên kênh, không có phần nào để đăng lại."
 
 
+class MovedOn(Mistake):
+    """The delivery is not in a state of which this can be decided: somebody, or the program, was there before."""
+
+
 def settle_sent(session: Session, by: Actor, delivery: Delivery, url: str, now: datetime) -> None:
     """A person saw it on the channel, at ``url`` if it has an address; raises Forbidden or Mistake."""
     require(by, Action.SETTLE, delivery.ward_id)
@@ -91,7 +95,7 @@ def late(delivery: Delivery, now: datetime) -> bool:
 def _latest(session: Session, delivery: Delivery, wanted: frozenset[State]) -> None:
     session.refresh(delivery, with_for_update=True)
     if delivery.state not in wanted:
-        raise Mistake(MOVED_ON)
+        raise MovedOn(MOVED_ON)
 
 
 def _in_time(delivery: Delivery, now: datetime) -> None:
@@ -114,7 +118,7 @@ def _address(url: str) -> str:
 
 def _move(delivery: Delivery, to: State, detail: str, now: datetime) -> None:
     if (State(delivery.state), to) not in LEGAL:
-        raise Mistake(MOVED_ON)
+        raise MovedOn(MOVED_ON)
     delivery.state, delivery.reason, delivery.detail, delivery.updated_at = to.value, "", detail, now
     delivery.fence += 1
 

@@ -53,12 +53,16 @@ class TelegramSettings(ChannelSettings):
 
     secret_fields: ClassVar[tuple[str, ...]] = ("token",)
 
-    token: str = Field(repr=False, min_length=1)
-    chat_id: str = Field(pattern=r"^(@[A-Za-z][A-Za-z0-9_]{3,31}|-\d{5,20})$")
-    username: str = Field(default="", pattern=r"^([A-Za-z][A-Za-z0-9_]{3,31})?$")
-    public: bool = True
-    api_url: str = "https://api.telegram.org"
-    preview_url: str = "https://t.me"
+    token: str = Field(repr=False, min_length=1, title="Mã của bot (token)", description="Do @BotFather cấp khi tạo bot")
+    chat_id: str = Field(
+        pattern=r"^(@[A-Za-z][A-Za-z0-9_]{3,31}|-\d{5,20})$", title="Mã kênh", description="Ví dụ: @phuonglethanhnghi hoặc -1001234567890"
+    )
+    username: str = Field(
+        default="", pattern=r"^([A-Za-z][A-Za-z0-9_]{3,31})?$", title="Tên kênh công khai", description="Không có dấu @"
+    )
+    public: bool = Field(default=True, title="Kênh công khai, ai cũng đọc được")
+    api_url: str = Field(default="https://api.telegram.org", title="Máy chủ API")
+    preview_url: str = Field(default="https://t.me", title="Trang xem công khai")
 
     @model_validator(mode="before")
     @classmethod

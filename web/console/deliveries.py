@@ -91,7 +91,7 @@ def retry(request: Request, here: Visitor, form: Form, delivery_id: int) -> Resp
 def cancel(request: Request, here: Visitor, form: Form, delivery_id: int) -> Response:
     """Call off a delivery that waits."""
     return _decide(
-        request, here, form, delivery_id, "cancel", "Đã hủy lượt đăng này.",
+        request, here, form, delivery_id, "", "Đã hủy lượt đăng này.",
         lambda session, row: settling.cancel(session, here.actor, row, form.line("note"), here.now),
     )  # fmt: skip
 
@@ -103,7 +103,8 @@ def _decide(
         with here.store.write() as session:
             decision(session, views.mine(session, Delivery, id, here.ward_id))
     except Mistake as mistake:
-        return _page(request, here, id, 422, typed=form, errors={field: str(mistake)})
+        place = "" if isinstance(mistake, settling.MovedOn) else field
+        return _page(request, here, id, 422, typed=form, errors={place: str(mistake)})
     return done(here, f"/quan-tri/luot-dang/{id}", said)
 
 
