@@ -37,13 +37,17 @@ def rule_digest(session: Session, rule: Rule) -> str:
     texts = [template.digest for item in rule.items if (template := session.get(Template, item["template_id"]))]
     ends = rule.ends_on.isoformat() if rule.ends_on else None
     return _sha(
-        [rule.ward_id, rule.cron, rule.outlet_ids, rule.items, texts, rule.on_holidays, rule.starts_on.isoformat(), ends]
-    )
+        [
+            rule.ward_id, rule.campaign_id, rule.cron, rule.outlet_ids, rule.items, texts, rule.on_holidays,
+            rule.starts_on.isoformat(), ends, rule.grace_minutes,
+        ]
+    )  # fmt: skip
 
 
 def approve(session: Session, by: Actor, post: Post, seen: str, now: datetime) -> None:
     """Approve what was seen (its digest); raises Forbidden, Mistake or Changed."""
     require(by, Action.APPROVE, post.ward_id)
+    session.refresh(post, with_for_update=True)
     if post.state != "submitted":
         raise Mistake("Bài này không còn ở trạng thái chờ duyệt.")
     if by.user_id == post.author_id:
@@ -61,6 +65,7 @@ def approve(session: Session, by: Actor, post: Post, seen: str, now: datetime) -
 def send_back(session: Session, by: Actor, post: Post, note: str, now: datetime) -> None:
     """Return a submitted post to its author with a note; raises Forbidden or Mistake."""
     require(by, Action.APPROVE, post.ward_id)
+    session.refresh(post, with_for_update=True)
     if post.state != "submitted":
         raise Mistake("Bài này không còn ở trạng thái chờ duyệt.")
     if not note.strip():
@@ -73,12 +78,15 @@ def send_back(session: Session, by: Actor, post: Post, note: str, now: datetime)
 def withdraw_approval(session: Session, by: Actor, post: Post, reason: str, now: datetime) -> int:
     """Take the approval back: what has not gone out is cancelled; gives how many deliveries were stopped."""
     require(by, Action.APPROVE, post.ward_id)
+    # The post is locked first: a delivery on its way to the wire asks for it too, and then finds it withdrawn.
+    session.refresh(post, with_for_update=True)
     if post.state != "approved":
         raise Mistake("Chỉ rút được bài đã duyệt.")
     stopped = 0
     waiting = (col(Delivery.post_id) == post.id, col(Delivery.state).in_(["due", "held"]))
-    for delivery in session.exec(select(Delivery).where(*waiting)):
+    for delivery in session.exec(select(Delivery).where(*waiting).order_by(col(Delivery.id)).with_for_update()).all():
         delivery.state, delivery.reason, delivery.updated_at = "cancelled", "withdrawn", now
+        delivery.detail = f"Đã đăng {delivery.part}/{delivery.parts} phần." if delivery.part else delivery.detail
         session.add(delivery)
         record(session, post.ward_id, by, "delivery.cancelled", "delivery", delivery.id, now, reason="withdrawn")
         stopped += 1

@@ -1,32 +1,69 @@
 """The beat «plan»: approved posts and standing rules become deliveries within the horizon.
 
-Planning twice changes nothing: (post, outlet, due time) is unique, and so is (rule, occurrence).
+Planning twice changes nothing: (post, outlet, due time) is unique, and so is (rule, occurrence). What a rule should
+have posted while nobody was awake is not made good in bulk: of what is past, only the newest occurrence is planned,
+and only within the rule's grace; every other one, and what falls into quiet hours or holidays, is skipped and recorded.
 """
 
+import logging
 import secrets
+from collections.abc import Callable
 from datetime import datetime, timedelta
+from typing import Any
 
+from sqlalchemy.exc import DBAPIError
 from sqlmodel import Session, col, select
 
 from campaigns.approving import digest_of, rule_digest
 from campaigns.audit import MACHINE, record
-from campaigns.timetable import day_bounds, holiday, local, occurrences, quiet
+from campaigns.timetable import (
+    MAX_OCCURRENCES,
+    TimetableMistake,
+    day_bounds,
+    holiday,
+    local,
+    occurrences,
+    quiet,
+)
 from store.tables import Delivery, Post, Rule, Variant, Ward
 
 KEY_LETTERS = "23456789abcdefghjkmnpqrstuvwxyz"
 KEY_LENGTH = 10
 
+log = logging.getLogger("lantoa.plan")
+
 
 def plan(session: Session, now: datetime, horizon: timedelta) -> int:
-    """Make every delivery that falls due until ``now + horizon``; gives how many were made."""
-    for rule in session.exec(select(Rule).where(Rule.state == "approved")).all():
-        plan_rule(session, rule, now, now + horizon)
-    wanted = select(Post).where(Post.state == "approved", col(Post.due_at) <= now + horizon, ~_planned())
-    return sum(plan_post(session, post, now) for post in session.exec(wanted).all())
+    """Make every delivery that falls due until ``now + horizon``; gives how many were made.
+
+    Ward by ward, in the order of their ids, so that two planners never wait for each other crosswise.
+    """
+    return sum(_plan_ward(session, ward, now, now + horizon) for ward in session.exec(select(Ward).order_by(col(Ward.id))).all())
 
 
-def _planned():  # type: ignore[no-untyped-def]
-    return select(Delivery.id).where(col(Delivery.post_id) == col(Post.id)).exists()
+def _plan_ward(session: Session, ward: Ward, now: datetime, until: datetime) -> int:
+    for rule in session.exec(select(Rule).where(Rule.ward_id == ward.id, Rule.state == "approved").order_by(col(Rule.id))).all():
+        _apart(session, plan_rule, rule, now, until)
+    wanted = select(Post).where(Post.ward_id == ward.id, Post.state == "approved", col(Post.due_at) <= until, ~_planned())
+    return sum(_apart(session, plan_post, post, now) for post in session.exec(wanted.order_by(col(Post.id))).all())
+
+
+def _planned() -> Any:
+    """What was planned before the post was approved anew does not count."""
+    since = col(Delivery.created_at) >= col(Post.approved_at)
+    return select(Delivery.id).where(col(Delivery.post_id) == col(Post.id), since).exists()
+
+
+def _apart(session: Session, make: Callable[..., int], one: Any, *when: datetime) -> int:
+    """One rule or post in a savepoint of its own: what is broken in it keeps no other from being planned."""
+    try:
+        with session.begin_nested():
+            return make(session, one, *when)
+    except DBAPIError:
+        raise
+    except Exception:
+        log.exception("plan %s", type(one).__name__)
+        return 0
 
 
 def plan_post(session: Session, post: Post, now: datetime) -> int:
@@ -42,33 +79,48 @@ def plan_post(session: Session, post: Post, now: datetime) -> int:
 def plan_rule(session: Session, rule: Rule, now: datetime, until: datetime) -> int:
     """Turn a rule's occurrences up to ``until`` into approved posts; gives how many are new."""
     if rule_digest(session, rule) != rule.digest:
-        rule.state = "draft"
-        session.add(rule)
-        record(session, rule.ward_id, MACHINE, "rule.approval_void", "rule", rule.id, now)
+        _void_rule(session, rule, "digest", now)
         return 0
-    ward = session.get(Ward, rule.ward_id)
-    assert ward is not None  # noqa: S101
+    ward = session.get_one(Ward, rule.ward_id)
     start, end = _span(rule, ward, now, until)
-    made = 0
-    for at in occurrences(rule.cron, ward.zone, start, end):
-        made += _occur(session, rule, ward, at, now)
-    rule.planned_to = max(end, start)
+    try:
+        found = list(occurrences(rule.cron, ward.zone, start, end))
+    except TimetableMistake as mistake:
+        _void_rule(session, rule, str(mistake), now)
+        return 0
+    made = sum(_occur(session, rule, ward, at, now) for at in _in_time(session, rule, found, now))
+    rule.planned_to = max(found[-1] if len(found) == MAX_OCCURRENCES else end, start)
     session.add(rule)
     return made
 
 
+def _void_rule(session: Session, rule: Rule, reason: str, now: datetime) -> None:
+    rule.state = "draft"
+    session.add(rule)
+    record(session, rule.ward_id, MACHINE, "rule.approval_void", "rule", rule.id, now, reason=reason)
+
+
 def _span(rule: Rule, ward: Ward, now: datetime, until: datetime) -> tuple[datetime, datetime]:
     first = day_bounds(rule.starts_on, ward.zone)[0] - timedelta(seconds=1)
-    last = min(until, day_bounds(rule.ends_on, ward.zone)[1]) if rule.ends_on else until
-    return max(rule.planned_to or now, first), last
+    last = min(until, day_bounds(rule.ends_on, ward.zone)[1] - timedelta(seconds=1)) if rule.ends_on else until
+    return max(rule.planned_to or rule.approved_at or now, rule.approved_at or now, first), last
+
+
+def _in_time(session: Session, rule: Rule, found: list[datetime], now: datetime) -> list[datetime]:
+    past = [at for at in found if at < now]
+    newest = [at for at in past[-1:] if now - at <= timedelta(minutes=rule.grace_minutes)]
+    late = past[: len(past) - len(newest)]
+    if late:
+        span = {"first": late[0].isoformat(), "last": late[-1].isoformat()}
+        record(session, rule.ward_id, MACHINE, "rule.skipped", "rule", rule.id, now, why="late", count=len(late), **span)
+    return newest + found[len(past) :]
 
 
 def _occur(session: Session, rule: Rule, ward: Ward, at: datetime, now: datetime) -> int:
-    if not rule.items or quiet(at, ward.zone, ward.quiet):
+    if why := _kept_silent(rule, ward, at):
+        record(session, rule.ward_id, MACHINE, "rule.skipped", "rule", rule.id, now, why=why, at=at.isoformat())
         return 0
-    if not rule.on_holidays and holiday(local(at, ward.zone).date()):
-        return 0
-    if session.exec(select(Post.id).where(Post.rule_id == rule.id, Post.occurs_at == at)).first():
+    if not rule.items or session.exec(select(Post.id).where(Post.rule_id == rule.id, Post.occurs_at == at)).first():
         return 0
     item = rule.items[rule.next_item % len(rule.items)]
     post = Post(
@@ -101,9 +153,16 @@ def _occur(session: Session, rule: Rule, ward: Ward, at: datetime, now: datetime
     return 1
 
 
+def _kept_silent(rule: Rule, ward: Ward, at: datetime) -> str:
+    if quiet(at, ward.zone, ward.quiet):
+        return "quiet"
+    return "holiday" if not rule.on_holidays and holiday(local(at, ward.zone).date()) else ""
+
+
 def _deliver_to(session: Session, post: Post, outlet_id: int, due_at: datetime, now: datetime) -> int:
+    approved_at = post.approved_at or now
     same = (Delivery.post_id == post.id, Delivery.outlet_id == outlet_id, Delivery.due_at == due_at)
-    if session.exec(select(Delivery.id).where(*same)).first():
+    if session.exec(select(Delivery.id).where(*same, Delivery.created_at >= approved_at)).first():
         return 0
     delivery = Delivery(
         key=new_key(),
@@ -114,7 +173,7 @@ def _deliver_to(session: Session, post: Post, outlet_id: int, due_at: datetime, 
         expires_at=due_at + timedelta(minutes=post.grace_minutes),
         approved_digest=post.digest,
         next_at=due_at,
-        created_at=now,
+        created_at=max(now, approved_at),
         updated_at=now,
     )
     session.add(delivery)

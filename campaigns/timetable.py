@@ -13,6 +13,7 @@ from content.templates import read_date, read_time
 
 MAX_OCCURRENCES = 2_000
 _WEEKDAYS = ("sun", "mon", "tue", "wed", "thu", "fri", "sat", "sun")
+_NUMBERED_DAYS = re.compile(r"(?P<first>\*|[0-7])(?:-(?P<last>[0-7]))?(?:/(?P<step>\d+))?")
 
 
 class TimetableMistake(ValueError):
@@ -56,9 +57,21 @@ def trigger(cron: str, zone: str) -> CronTrigger:
 def _weekdays_by_name(cron: str) -> str:
     # APScheduler counts weekdays from Monday, cron from Sunday: https://apscheduler.readthedocs.io/en/3.x/modules/triggers/cron.html
     parts = cron.split()
-    if len(parts) == 5:
-        parts[4] = re.sub(r"(?<!/)\b[0-7]\b", lambda found: _WEEKDAYS[int(found.group())], parts[4])
+    if len(parts) == 5 and parts[4] != "*":
+        parts[4] = ",".join(_named(one) for one in parts[4].split(","))
     return " ".join(parts)
+
+
+def _named(days: str) -> str:
+    found = _NUMBERED_DAYS.fullmatch(days)
+    if found is None:
+        return days
+    first = 0 if found["first"] == "*" else int(found["first"])
+    to_the_end = found["first"] == "*" or (found["step"] and not found["last"])
+    last = 6 if to_the_end else int(found["last"] or first)
+    if first > last or found["step"] == "0":
+        raise ValueError(days)
+    return ",".join(_WEEKDAYS[day] for day in range(first, last + 1, int(found["step"] or 1)))
 
 
 def occurrences(cron: str, zone: str, after: datetime, until: datetime) -> Iterator[datetime]:
@@ -66,7 +79,7 @@ def occurrences(cron: str, zone: str, after: datetime, until: datetime) -> Itera
     wanted = trigger(cron, zone)
     previous = after
     for _ in range(MAX_OCCURRENCES):
-        found = wanted.get_next_fire_time(None, (previous + timedelta(seconds=1)).astimezone(ZoneInfo(zone)))
+        found = wanted.get_next_fire_time(None, (previous + timedelta(microseconds=1)).astimezone(ZoneInfo(zone)))
         if found is None or found > until:
             return
         previous = found.astimezone(UTC)

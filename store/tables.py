@@ -6,7 +6,7 @@ A post's own state never says whether it went out: that is read from its deliver
 from datetime import UTC, date, datetime
 from typing import Any
 
-from sqlalchemy import JSON, CheckConstraint, DateTime, Index, Text, UniqueConstraint
+from sqlalchemy import JSON, CheckConstraint, DateTime, Index, Text, UniqueConstraint, text
 from sqlalchemy.engine import Dialect
 from sqlalchemy.types import TypeDecorator
 from sqlmodel import Field, SQLModel
@@ -284,14 +284,17 @@ class DeliveryMove(SQLModel, table=True):
 
 
 class Delivery(SQLModel, table=True):
-    """One post to one outlet at one moment («Lượt đăng»): the row that decides.
+    """One post to one outlet at one moment («Lượt đăng»): the row that decides. What was cancelled may be planned anew.
 
     ``message`` is frozen when it is claimed; ``part`` counts the visible steps that are already out.
     """
 
     __table_args__ = (
-        UniqueConstraint("post_id", "outlet_id", "due_at"),
-        Index("ix_delivery_waiting", "next_at", "id", sqlite_where="state = 'due'", postgresql_where="state = 'due'"),
+        Index(
+            "uq_delivery_once", "post_id", "outlet_id", "due_at", unique=True,
+            sqlite_where=text("state <> 'cancelled'"), postgresql_where=text("state <> 'cancelled'"),
+        ),
+        Index("ix_delivery_waiting", "next_at", "id", sqlite_where=text("state = 'due'"), postgresql_where=text("state = 'due'")),
         Index("ix_delivery_ward_due", "ward_id", "due_at"),
         Index("ix_delivery_outlet_state", "outlet_id", "state"),
     )

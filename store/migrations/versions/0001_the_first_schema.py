@@ -488,9 +488,10 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["ward_id"], ["ward.id"], name=op.f("fk_delivery_ward_id")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_delivery")),
         sa.UniqueConstraint("key", name=op.f("uq_delivery_key")),
-        sa.UniqueConstraint(
-            "post_id", "outlet_id", "due_at", name=op.f("uq_delivery_post_id_outlet_id_due_at")
-        ),
+    )
+    op.create_index(
+        "uq_delivery_once", "delivery", ["post_id", "outlet_id", "due_at"], unique=True,
+        sqlite_where=sa.text("state <> 'cancelled'"), postgresql_where=sa.text("state <> 'cancelled'"),
     )
     op.create_index(op.f("ix_delivery_measure_at"), "delivery", ["measure_at"], unique=False)
     op.create_index("ix_delivery_outlet_state", "delivery", ["outlet_id", "state"], unique=False)
