@@ -12,11 +12,13 @@ from campaigns.states import State
 from campaigns.timetable import day_bounds, local
 from content import templates
 from content.document import read
-from store.tables import Campaign, Delivery, Outlet, Post, Rule, Template, User, Variant, Ward
+from store.tables import Campaign, Delivery, Outlet, Post, Rule, Template, User, Variant, Ward, Worker
 
 Row = TypeVar("Row", bound=SQLModel)
 MAX_ID = 2**62
 ATTENTION = (State.UNKNOWN, State.NEEDS_HUMAN, State.FAILED, State.MISSED)
+OVERDUE = timedelta(minutes=2)
+UNSEEN = timedelta(seconds=90)
 LOOK_BACK = timedelta(days=7)
 UNTITLED = "(Chưa có tiêu đề)"
 
@@ -150,11 +152,12 @@ class Today:
     next_days: list[tuple[datetime, int]]
     sent_today: int
     sent_week: int
+    asleep: bool
 
     @property
     def well(self) -> bool:
-        """Whether nothing needs a person."""
-        return not self.attention and not self.paused
+        """Whether nothing needs a person: a daemon that sleeps is no good news, however quiet the page."""
+        return not self.attention and not self.paused and not self.asleep
 
 
 def today(session: Session, ward: Ward, now: datetime) -> Today:
@@ -163,7 +166,9 @@ def today(session: Session, ward: Ward, now: datetime) -> Today:
     start, end = day_bounds(local(now, ward.zone).date(), ward.zone)
     mine_all = of_ward(Delivery, ward_id)
     shown = mine_all.where(Delivery.due_at >= start, Delivery.due_at < end, Delivery.state != State.CANCELLED)
-    trouble = mine_all.where(col(Delivery.state).in_(ATTENTION), Delivery.updated_at >= now - LOOK_BACK)
+    recent = col(Delivery.state).in_(ATTENTION) & (col(Delivery.updated_at) >= now - LOOK_BACK)
+    overdue = (col(Delivery.state) == State.DUE) & (col(Delivery.next_at) < now - OVERDUE)
+    trouble = mine_all.where(recent | overdue)
     rows = lines(session, ward, shown.order_by(Delivery.due_at, Delivery.outlet_id).limit(400))
     return Today(
         lines=rows,
@@ -174,7 +179,13 @@ def today(session: Session, ward: Ward, now: datetime) -> Today:
         next_days=_next_days(session, ward, end),
         sent_today=sum(line.delivery.state == State.SENT for line in rows),
         sent_week=_sent_since(session, ward_id, now - timedelta(days=7)),
+        asleep=_asleep(session, now),
     )
+
+
+def _asleep(session: Session, now: datetime) -> bool:
+    awake = select(Worker.epoch).where(col(Worker.stopped_at).is_(None), Worker.seen_at > now - UNSEEN)
+    return session.exec(awake.limit(1)).first() is None
 
 
 def _next_days(session: Session, ward: Ward, start: datetime) -> list[tuple[datetime, int]]:

@@ -12,7 +12,7 @@ from sqlmodel import col, select
 
 from campaigns import planning
 from campaigns.states import State
-from store.tables import AuditEvent, Delivery, Media, Outlet, Post, Variant
+from store.tables import AuditEvent, Delivery, Media, Outlet, Post, Variant, Worker
 from tests.web.conftest import Client, Scene, active_parts
 
 pytestmark = pytest.mark.anyio
@@ -330,6 +330,9 @@ async def test_an_approver_takes_a_post_back(scene: Scene, visitor: Client, type
 async def test_today_says_what_needs_a_person(scene: Scene, visitor: Client, typed: Typed) -> None:
     await approved(scene, visitor, typed(day="23/11/2026", clock="9h30"))
     async with visitor("xem.phuong-ta") as reader:
+        assert "Bộ lập lịch đang dừng" in (await reader.get("/quan-tri")).text
+        with scene.store.write() as session:
+            session.add(Worker(epoch="e", host="may", pid=1, started_at=scene.clock(), seen_at=scene.clock()))
         assert "Mọi việc đều ổn" in (await reader.get("/quan-tri")).text
         with scene.store.write() as session:
             delivery = session.exec(select(Delivery).order_by(col(Delivery.id))).first()
