@@ -5,7 +5,7 @@ from datetime import UTC, date, datetime, timedelta
 import pytest
 from sqlmodel import select
 
-from campaigns import planning, rules
+from campaigns import planning, recurring, rules
 from campaigns.approving import approve_rule, rule_digest
 from campaigns.people import Forbidden, Mistake
 from campaigns.timetable import TimetableMistake
@@ -32,20 +32,20 @@ def _typed(scene: Scene, **changed: object) -> dict[str, object]:
     [([], "07h00", "0 7 * * *"), ([0, 2], "16h30, 7h30", "30 7,16 * * mon,wed"), (list(range(7)), "7:05", "5 7 * * *"), ([6], "8g", "0 8 * * sun")],
 )
 def test_weekdays_and_times_build_the_line_and_are_read_back(days: list[int], clocks: str, line: str) -> None:
-    assert rules.cron_line(days, clocks) == line
-    picked = rules.picked(line)
-    assert picked is not None and rules.cron_line(*picked) == line
+    assert recurring.cron_line(days, clocks) == line
+    picked = recurring.picked(line)
+    assert picked is not None and recurring.cron_line(*picked) == line
 
 
 @pytest.mark.parametrize("clocks", ["", "sáng sớm", "07h00, 16h30", "25h00"])
 def test_times_that_cannot_be_one_line_are_refused(clocks: str) -> None:
     with pytest.raises(TimetableMistake):
-        rules.cron_line([], clocks)
+        recurring.cron_line([], clocks)
 
 
 @pytest.mark.parametrize("line", ["*/5 7 * * *", "0 7 1 * *", "0 7-9 * * *", "0 7 * * 1-5", "bậy"])
 def test_a_line_that_was_not_picked_is_left_to_the_advanced_field(line: str) -> None:
-    assert rules.picked(line) is None
+    assert recurring.picked(line) is None
 
 
 def test_quiet_hours_and_holidays_are_skipped_and_said() -> None:
@@ -54,7 +54,7 @@ def test_quiet_hours_and_holidays_are_skipped_and_said() -> None:
         ward_id=1, campaign_id=1, name="x", cron="0 7,12 * * *", items=[{"template_id": 1}, {"template_id": 2}], on_holidays=False,
         starts_on=date(2026, 12, 31), author_id=1, created_at=ward.created_at,
     )  # fmt: skip
-    found = rules.coming(rule, ward, datetime(2026, 11, 23, tzinfo=UTC), 3)
+    found = recurring.coming(rule, ward, datetime(2026, 11, 23, tzinfo=UTC), 3)
     assert [(one.at.astimezone(UTC).strftime("%d %H"), bool(one.skipped), one.item) for one in found] == [
         ("31 00", False, 0), ("31 05", True, None), ("01 00", True, None), ("01 05", True, None), ("02 00", False, 1),
         ("02 05", True, None), ("03 00", False, 0),
@@ -65,12 +65,12 @@ def test_quiet_hours_and_holidays_are_skipped_and_said() -> None:
 def test_what_is_shown_to_come_is_what_is_planned(scene: Scene) -> None:
     rule = furnished.rule(scene, "approved", cron="0 7,22 * * *")
     ward = scene.one(Ward, slug="phuong-ta")
-    shown = [one.at for one in rules.coming(rule, ward, scene.clock()) if not one.skipped]
+    shown = [one.at for one in recurring.coming(rule, ward, scene.clock()) if not one.skipped]
     with scene.store.write() as session:
         planning.plan(session, scene.clock(), timedelta(days=4))
     planned = sorted(row.due_at for row in scene.all(Delivery))
     assert planned == shown[: len(planned)] and len(planned) == 4
-    again = [one.at for one in rules.coming(scene.one(Rule, id=rule.id), ward, scene.clock()) if not one.skipped]
+    again = [one.at for one in recurring.coming(scene.one(Rule, id=rule.id), ward, scene.clock()) if not one.skipped]
     assert again == shown, "planning ahead changes nothing of what is to come"
 
 

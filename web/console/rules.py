@@ -7,7 +7,7 @@ from fastapi import APIRouter, Request
 from fastapi.responses import Response
 from sqlmodel import Session, col
 
-from campaigns import library, rules, views
+from campaigns import library, recurring, rules, views
 from campaigns.approving import rule_digest
 from campaigns.people import Action, Mistake
 from campaigns.rules import Item, RuleDraft, Wrong
@@ -101,7 +101,7 @@ def edit(request: Request, here: Visitor, rule_id: int) -> Response:
     here.require(Action.WRITE)
     with here.store.read() as session:
         rule = views.mine(session, Rule, rule_id, here.ward_id)
-        picked = rules.picked(rule.cron)
+        picked = recurring.picked(rule.cron)
         weekdays, clocks = picked or ([], "")
         sheet = _sheet(session, here, rules.draft_of(rule), weekdays, clocks, "" if picked else rule.cron, rule)
     return page(request, here, "rule_edit.html", sheet=sheet, errors={})
@@ -156,7 +156,7 @@ def stop(request: Request, here: Visitor, form: Form, rule_id: int) -> Response:
 
 def when(cron: str) -> str:
     """A cron line in words where it is a plain one, else the line itself."""
-    picked = rules.picked(cron)
+    picked = recurring.picked(cron)
     if picked is None:
         return f"Lịch nâng cao: {cron}"
     days, clocks = picked
@@ -166,10 +166,10 @@ def when(cron: str) -> str:
 _DAYS = ("thứ Hai", "thứ Ba", "thứ Tư", "thứ Năm", "thứ Sáu", "thứ Bảy", "Chủ nhật")
 
 
-def _next(here: Here, rule: Rule) -> rules.Coming | None:
+def _next(here: Here, rule: Rule) -> recurring.Coming | None:
     if rule.state == "stopped":
         return None
-    return next((one for one in rules.coming(rule, here.ward, here.now, 1) if not one.skipped), None)
+    return next((one for one in recurring.coming(rule, here.ward, here.now, 1) if not one.skipped), None)
 
 
 def _save(request: Request, here: Here, form: Typed, rule_id: int | None) -> Response:
@@ -206,7 +206,7 @@ def _typed(form: Typed, errors: dict[str, str]) -> tuple[RuleDraft, list[int]]:
     cron = form.line("cron")
     if not cron:
         try:
-            cron = rules.cron_line(weekdays, form.line("clocks"))
+            cron = recurring.cron_line(weekdays, form.line("clocks"))
         except TimetableMistake as mistake:
             errors["clocks"] = str(mistake)
     items = []
@@ -259,7 +259,7 @@ def _page(request: Request, here: Here, rule_id: int, status: int = 200, errors:
         sheet = _sheet(session, here, rules.draft_of(rule), [], "", "", rule)
         names = views.people_names(session, (rule.author_id, rule.approver_id))
         digest, note = rule_digest(session, rule), rules.returned_note(session, rule)
-    coming = rules.coming(rule, here.ward, here.now) if rule.state != "stopped" else []
+    coming = recurring.coming(rule, here.ward, here.now) if rule.state != "stopped" else []
     return page(
         request, here, "rule.html", status, rule=rule, sheet=sheet, coming=coming, digest=digest, note=note, names=names,
         states=STATES, when=when, errors=errors or {}, example=sheets.example,

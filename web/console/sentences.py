@@ -73,6 +73,7 @@ _SAID: dict[str, str] = {
     "rule.approved": "duyệt lịch thường kỳ số {số}",
     "rule.returned": "trả lại lịch thường kỳ «{name}»: {note}",
     "rule.stopped": "dừng lịch thường kỳ «{name}»: {note}",
+    "rule.skipped": "bỏ qua lần đăng của lịch thường kỳ số {số}",
     "rule.approval_void": "hủy lần duyệt của lịch thường kỳ số {số}, vì nội dung đã đổi",
     "source.watched": "theo dõi nguồn {url}",
     "source.read": "đọc nguồn số {số}, có {new} tin mới",
