@@ -150,15 +150,15 @@ class Courier:
             return
         staged = await self._stage(speaker, message, part, handle)
         if not isinstance(staged, Handle):
-            await _written(self._after_stage, id, fence, staged)
+            await written(self._after_stage, id, fence, staged)
             return
         attempt = await asyncio.to_thread(self._to_wire, id, fence, staged)
         if attempt is not None:
             outcome = await self._publish(speaker, message, part, staged, earlier)
-            await _written(self._after_publish, id, fence, attempt, outcome)
+            await written(self._after_publish, id, fence, attempt, outcome)
 
     async def _refuse(self, id: int, fence: int, detail: str) -> None:
-        await _written(self._after_stage, id, fence, Refused(reason=Reason.MISCONFIGURED, detail=detail))
+        await written(self._after_stage, id, fence, Refused(reason=Reason.MISCONFIGURED, detail=detail))
 
     def _freeze(self, id: int, fence: int) -> tuple[Channel, Message, int, Handle, tuple[str, ...]]:
         with self.store.read() as session:
@@ -309,7 +309,7 @@ class Courier:
         except Exception:
             log.exception("look %s", id)
             found = outlets.unclear("Lỗi chương trình khi tra cứu; đã ghi vào nhật ký máy.")
-        await _written(self._after_look, id, fence, found, started)
+        await written(self._after_look, id, fence, found, started)
 
     def _since(self, id: int) -> datetime:
         with self.store.read() as session:
@@ -345,12 +345,12 @@ async def _patiently(asked: Awaitable[Made]) -> Made:
         return await asked
 
 
-async def _written(write: Callable[..., None], *what: Any) -> None:
+async def written(write: Callable[..., Made], *what: Any) -> Made:
     """Write down what happened; a database that is busy or full for a moment is asked again."""
     for wait in RECORD_AGAIN_AFTER:
         try:
             return await asyncio.to_thread(write, *what)
         except OperationalError:
-            log.warning("could not write down delivery %s; trying again", what[0], exc_info=True)
+            log.warning("could not write down what happened; trying again", exc_info=True)
             await asyncio.sleep(wait)
     return await asyncio.to_thread(write, *what)

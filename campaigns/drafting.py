@@ -11,7 +11,7 @@ from campaigns import composing
 from campaigns.audit import Actor, record
 from campaigns.outlets import Desk
 from campaigns.people import Action, Mistake, require
-from campaigns.timetable import TimetableMistake, local, moment, passed
+from campaigns.timetable import TimetableMistake, local, moment, passed, quiet
 from channels.contract import Message, Problem
 from channels.registry import channel
 from content.document import plain
@@ -23,6 +23,7 @@ from store.tables import Campaign, Delivery, Media, Outlet, Post, SourceItem, Ta
 from store.vault import SealBroken
 
 PREVIEW_KEY = "xemtruoc00"
+APART = " · "
 
 
 class Draft(BaseModel):
@@ -59,6 +60,11 @@ class Draft(BaseModel):
     def _normal(cls, text: str) -> str:
         return nfc(text)
 
+    @field_validator("fields", "own_words")
+    @classmethod
+    def _all_normal(cls, values: dict[Any, Any]) -> dict[Any, Any]:
+        return {key: nfc(value) if isinstance(value, str) else value for key, value in values.items()}
+
 
 class Stale(Mistake):
     """Somebody else saved this post meanwhile; nothing was overwritten."""
@@ -79,30 +85,26 @@ def save(session: Session, by: Actor, ward: Ward, draft: Draft, now: datetime, p
     require(by, Action.WRITE, ward.id)
     _belongs(session, ward.id, draft)
     if post is None:
-        post = Post(
+        new = Post(
             ward_id=ward.id, campaign_id=draft.campaign_id, title="", author_id=_user(by), created_at=now, updated_at=now
         )
-    elif revision and post.revision != revision:
+        return _keep(session, by, ward, new, draft, now)
+    session.refresh(post, with_for_update=True)
+    if revision and post.revision != revision:
         raise Stale("Bài này vừa được người khác sửa. Hãy mở lại bài để xem bản mới; phần bạn đã nhập vẫn còn ở đây.")
-    elif draft_of(session, post, ward) == draft:
+    if _same(draft_of(session, post, ward), draft):
         return post
-    else:
-        _back_to_draft(session, by, post, now)
-        # Whoever changed the words last answers for them as their author, and so cannot approve them.
-        post.author_id = _user(by)
-        post.revision += 1
-    _fill(post, draft, ward, now)
-    session.add(post)
-    session.flush()
-    _put_variants(session, post, draft)
-    record(session, ward.id, by, "post.saved", "post", post.id, now, title=post.title, revision=post.revision)
-    return post
+    _back_to_draft(session, by, post, now)
+    # Whoever changed the words last answers for them as their author, and so cannot approve them.
+    post.author_id = _user(by)
+    post.revision += 1
+    return _keep(session, by, ward, post, draft, now)
 
 
 def draft_of(session: Session, post: Post, ward: Ward) -> Draft:
     """The post as it stands in the form."""
     variants = session.exec(select(Variant).where(Variant.post_id == post.id)).all()
-    day, clock = post.local_time.partition(" ")[::2]
+    day, clock = _day_and_clock(post.local_time)
     if post.due_at and not post.local_time:
         day, clock = local(post.due_at, ward.zone).strftime("%d/%m/%Y %Hh%M").split(" ")
     return Draft(
@@ -210,19 +212,30 @@ def _preview(around: composing.Scene, outlet: Outlet, desk: Desk) -> Preview:
 
 
 def _timing(post: Post, ward: Ward, now: datetime) -> list[Problem]:
-    if not post.local_time.strip():
-        return [Problem(level="error", text="Chưa chọn ngày, giờ đăng.", field="day")]
+    day, clock = _day_and_clock(post.local_time)
+    if not day or not clock:
+        missing = ", ".join(word for word, typed in (("ngày", day), ("giờ", clock)) if not typed)
+        return [Problem(level="error", text=f"Chưa chọn {missing} đăng.", field="day")]
     try:
-        due = moment(*_day_and_clock(post.local_time), ward.zone)
+        due = moment(day, clock, ward.zone)
     except TimetableMistake as mistake:
         return [Problem(level="error", text=str(mistake), field="day")]
     if passed(due, now):
         return [Problem(level="error", text="Giờ đăng đã qua. Hãy chọn một thời điểm sau bây giờ.", field="day")]
+    if quiet(due, ward.zone, ward.quiet):
+        return [Problem(level="warning", text="Giờ đăng rơi vào giờ yên tĩnh của phường. Nếu không khẩn, hãy chọn giờ khác.", field="day")]
     return []
 
 
+def _together(day: str, clock: str) -> str:
+    """Day and clock as one text that can be taken apart again, whatever was typed."""
+    if not day and not clock:
+        return ""
+    return f"{day} {clock}" if day and clock and " " not in day else f"{day}{APART}{clock}"
+
+
 def _day_and_clock(text: str) -> tuple[str, str]:
-    day, _, clock = text.partition(" ")
+    day, _, clock = text.partition(APART if APART in text else " ")
     return day, clock
 
 
@@ -230,7 +243,7 @@ def _fill(post: Post, draft: Draft, ward: Ward, now: datetime) -> None:
     values = draft.model_dump(exclude={"day", "clock", "outlet_ids", "own_words"})
     for name, value in values.items():
         setattr(post, name, value)
-    post.local_time = f"{draft.day} {draft.clock}".strip()
+    post.local_time = _together(draft.day, draft.clock)
     try:
         post.due_at = moment(draft.day, draft.clock, ward.zone)
     except TimetableMistake:
@@ -246,11 +259,31 @@ def _put_variants(session: Session, post: Post, draft: Draft) -> None:
     session.flush()
 
 
+def _keep(session: Session, by: Actor, ward: Ward, post: Post, draft: Draft, now: datetime) -> Post:
+    _fill(post, draft, ward, now)
+    session.add(post)
+    session.flush()
+    _put_variants(session, post, draft)
+    record(session, post.ward_id, by, "post.saved", "post", post.id, now, title=post.title, revision=post.revision)
+    return post
+
+
+def _same(kept: Draft, draft: Draft) -> bool:
+    """Whether two drafts say the same, in whatever order their outlets were ticked."""
+
+    def said(one: Draft) -> dict[str, Any]:
+        words = {id: text.strip() for id, text in one.own_words.items() if text.strip() and id in one.outlet_ids}
+        return {**one.model_dump(), "outlet_ids": set(one.outlet_ids), "own_words": words}
+
+    return said(kept) == said(draft)
+
+
 def _back_to_draft(session: Session, by: Actor, post: Post, now: datetime) -> None:
     if post.state == "withdrawn":
         raise Mistake("Bài đã gỡ, không sửa được nữa. Hãy soạn bài mới.")
-    deliveries = session.exec(select(Delivery).where(Delivery.post_id == post.id)).all()
-    if any(delivery.state not in ("due", "held", "cancelled") for delivery in deliveries):
+    wanted = select(Delivery).where(Delivery.post_id == post.id).order_by(col(Delivery.id)).with_for_update()
+    deliveries = session.exec(wanted.execution_options(populate_existing=True)).all()
+    if any(delivery.state not in ("due", "held", "cancelled") or delivery.part for delivery in deliveries):
         raise Mistake("Bài đã bắt đầu được đăng, không sửa được nữa. Hãy soạn bài mới hoặc gỡ bài.")
     for delivery in deliveries:
         if delivery.state != "cancelled":

@@ -13,9 +13,12 @@ from store.tables import Template
 
 
 def add_shipped(session: Session, by: Actor, ward_id: int, kit: dict[str, str], now: datetime) -> int:
-    """Put the shipped templates into a ward, leaving alone what is there unchanged; gives how many were added."""
+    """Put the shipped templates into a ward; what is there unchanged or was rewritten by staff stays. Gives how many are new."""
+    rewritten = {template.slug for template in all_current(session, ward_id) if not template.shipped}
     added = 0
     for name, source in kit.items():
+        if name in rewritten:
+            continue
         added += _keep(session, by, ward_id, name, source, now, shipped=True) is not None
     return added
 
@@ -24,8 +27,8 @@ def save(session: Session, by: Actor, ward_id: int, name: str, source: str, now:
     """A new version of a template written by staff; raises TemplateMistake when it does not parse."""
     require(by, Action.WRITE, ward_id)
     parsed = content_templates.load(nfc(source))
-    kept = _keep(session, by, ward_id, name or slug(parsed.head.name), parsed.source, now, shipped=False)
-    return kept or current(session, ward_id, name)
+    name = name or slug(parsed.head.name)
+    return _keep(session, by, ward_id, name, parsed.source, now, shipped=False) or current(session, ward_id, name)
 
 
 def current(session: Session, ward_id: int, name: str) -> Template:
@@ -48,7 +51,7 @@ def _keep(
     session: Session, by: Actor, ward_id: int, name: str, source: str, now: datetime, *, shipped: bool
 ) -> Template | None:
     digest = hashlib.sha256(source.encode()).hexdigest()
-    mine = (Template.ward_id == ward_id, Template.slug == name)
+    mine = (col(Template.ward_id) == ward_id, col(Template.slug) == name)
     if session.exec(select(Template.id).where(*mine, col(Template.current), Template.digest == digest)).first():
         return None
     content_templates.load(source)

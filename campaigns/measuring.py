@@ -7,12 +7,16 @@ from datetime import datetime, timedelta
 from sqlmodel import Session, col, func, select
 
 from campaigns.delivering import Courier
+from campaigns.people import Mistake
 from campaigns.states import State
-from channels.contract import Channel, Figure, Measure
+from channels.contract import Channel, Figure, Measure, Reason
 from store.tables import DayCount, Delivery, Metric, Outlet
+from store.vault import SealBroken
 
 AFTER = tuple(timedelta(hours=hours) for hours in (1, 6, 24, 72, 168, 720))
 AGAIN = timedelta(minutes=15)
+AGAIN_WITHIN = timedelta(hours=2)
+PATIENCE_SECONDS = 60.0
 CLICKS = "Lượt mở liên kết"
 
 log = logging.getLogger("lantoa.measure")
@@ -32,28 +36,51 @@ def next_measure(sent_at: datetime, now: datetime) -> datetime | None:
     return next((sent_at + after for after in AFTER if sent_at + after > now), None)
 
 
-def _due(courier: Courier, limit: int) -> list[tuple[int, Channel, str]]:
+def next_try(sent_at: datetime, now: datetime) -> datetime | None:
+    """When to ask again after no answer: soon, for two hours; after that at the next time of the schedule."""
+    was_due = max((sent_at + after for after in AFTER if sent_at + after <= now), default=sent_at)
+    return now + AGAIN if now < was_due + AGAIN_WITHIN else next_measure(sent_at, now)
+
+
+def _due(courier: Courier, limit: int) -> list[tuple[int, Channel | None, str]]:
     now = courier.desk.now()
     with courier.store.read() as session:
         wanted = select(Delivery).where(Delivery.state == State.SENT, col(Delivery.measure_at) <= now)
         rows = session.exec(wanted.order_by(col(Delivery.measure_at)).limit(limit)).all()
-        speakers = {id: courier.desk.channel(session.get_one(Outlet, id)) for id in {row.outlet_id for row in rows}}
-        return [(row.id or 0, speakers[row.outlet_id], row.remote_ids[0]) for row in rows]
+        speakers = {id: _speaker(courier, session.get_one(Outlet, id)) for id in {row.outlet_id for row in rows}}
+        return [(row.id or 0, speakers[row.outlet_id], next(iter(row.remote_ids), "")) for row in rows]
 
 
-async def _ask(speaker: Channel, remote_id: str) -> Measure:
+def _speaker(courier: Courier, outlet: Outlet) -> Channel | None:
     try:
-        return await speaker.measure(remote_id)
+        return courier.desk.channel(outlet)
+    except (Mistake, SealBroken, KeyError):
+        log.warning("measure: outlet %s cannot be used", outlet.id, exc_info=True)
+        return None
+
+
+async def _ask(speaker: Channel | None, remote_id: str) -> Measure:
+    if speaker is None:
+        return Measure(reason=Reason.MISCONFIGURED, detail="Kênh chưa dùng được; hãy kiểm tra kết nối.")
+    if not remote_id:
+        return Measure()
+    try:
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            return await speaker.measure(remote_id)
+    except TimeoutError:
+        return Measure(reason=Reason.UNREACHABLE, detail="Nền tảng không trả lời trong thời gian chờ.")
     except Exception:
         log.exception("measure %s", remote_id)
-        return Measure(detail="Lỗi chương trình khi đo; đã ghi vào nhật ký máy.")
+        return Measure(reason=Reason.BUSY, detail="Lỗi chương trình khi đo; đã ghi vào nhật ký máy.")
 
 
 def _keep(courier: Courier, answers: list[tuple[int, Measure]]) -> None:
     now = courier.desk.now()
     with courier.store.write() as session:
         for id, found in answers:
-            _keep_one(session, session.get_one(Delivery, id), found, now)
+            delivery = session.get_one(Delivery, id, with_for_update=True)
+            if delivery.state == State.SENT:
+                _keep_one(session, delivery, found, now)
 
 
 def _keep_one(session: Session, delivery: Delivery, found: Measure, now: datetime) -> None:
@@ -64,9 +91,9 @@ def _keep_one(session: Session, delivery: Delivery, found: Measure, now: datetim
                 label=figure.label, formula=figure.formula, taken_at=now,
             )
         )  # fmt: skip
-    delivery.measured_at = now
     missed = found.reason is not None and not found.figures
-    delivery.measure_at = now + AGAIN if missed else next_measure(delivery.sent_at or now, now)
+    delivery.measured_at = delivery.measured_at if missed else now
+    delivery.measure_at = (next_try if missed else next_measure)(delivery.sent_at or now, now)
     session.add(delivery)
 
 

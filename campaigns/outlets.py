@@ -79,6 +79,7 @@ def renew(session: Session, outlet_id: int, was: str, values: dict[str, Any], va
     if outlet.secrets != was:
         return False
     put_settings(outlet, channel(outlet.kind), values, vault)
+    outlet.health, outlet.health_at = "", None
     session.add(outlet)
     record(session, outlet.ward_id, MACHINE, "outlet.renewed", "outlet", outlet.id, now)
     return True

@@ -6,7 +6,7 @@ password, and both give the same answer.
 
 import hashlib
 import secrets
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
 
@@ -124,8 +124,7 @@ def add_user(
     )
     session.add(user)
     session.flush()
-    for ward_id in [ward.id] if ward else session.exec(select(Ward.id)).all():
-        assert ward_id is not None  # noqa: S101
+    for ward_id in _wards_of(session, user):
         record(session, ward_id, by, "user.added", "user", user.id, now, username=username, role=role)
     return user
 
@@ -145,10 +144,11 @@ class Attempt:
     username: str
     address: str
     user: User | None
+    user_hash: str = field(default="", repr=False)
 
     def matches(self, password: str) -> bool:
         """Whether the password is right; takes as long for a name that nobody has. Needs no transaction."""
-        right = _matches(self.user.password_hash if self.user else _NOBODY, nfc(password)[:200])
+        right = _matches(self.user_hash if self.user else _NOBODY, nfc(password)[:200])
         return right and self.user is not None
 
 
@@ -166,17 +166,25 @@ def attempt(session: Session, username: str, address: str, now: datetime) -> Att
     if _too_many_failures(session, username, address, now):
         return None
     user = session.exec(select(User).where(User.username == username, col(User.active))).first()
-    return Attempt(username, address, user)
+    return Attempt(username, address, user, user.password_hash if user else "")
 
 
 def finish(session: Session, tried: Attempt, right: bool, agent: str, now: datetime) -> str | None:
-    """The cookie of a new session when the password was right; else None, and the failure is counted."""
+    """The cookie of a new session when the password was right; else None, and the failure is counted.
+
+    What changed while the password was being hashed counts: other failures, another password, a closed account.
+    """
     session.exec(delete(LoginFailure).where(col(LoginFailure.at) < now - timedelta(hours=1)))
+    if _too_many_failures(session, tried.username, tried.address, now):
+        return None
     if not right or tried.user is None:
         for subject in (f"name:{tried.username}", f"from:{tried.address}"):
             session.add(LoginFailure(subject=subject, at=now))
         return None
-    return _open_session(session, tried.user, agent, now)
+    user = session.get(User, tried.user.id, populate_existing=True)
+    if user is None or not user.active or user.password_hash != tried.user_hash:
+        return None
+    return _open_session(session, user, agent, now)
 
 
 def sign_in(session: Session, username: str, password: str, address: str, agent: str, now: datetime) -> str | None:
@@ -233,13 +241,19 @@ def put_password(session: Session, user: User, password_hash: str, keep: str, no
     user.password_hash = password_hash
     session.add(user)
     sign_out_everywhere(session, user, now, keep)
-    if user.ward_id is not None:
-        record(session, user.ward_id, actor_of(user), "user.password_changed", "user", user.id, now)
+    for ward_id in _wards_of(session, user):
+        record(session, ward_id, actor_of(user), "user.password_changed", "user", user.id, now)
 
 
 def change_password(session: Session, user: User, old: str, new: str, keep: str, now: datetime) -> None:
     """Set a new password and revoke every other session of this user, in one transaction; raises Mistake."""
     put_password(session, user, new_password(user, old, new), keep, now)
+
+
+def _wards_of(session: Session, user: User) -> list[int]:
+    """The wards in whose log an account's changes stand: its own, or every one for a city account."""
+    every = session.exec(select(Ward.id).order_by(col(Ward.id))).all()
+    return [id for id in every if id is not None and user.ward_id in (None, id)]
 
 
 def _too_many_failures(session: Session, username: str, address: str, now: datetime) -> bool:

@@ -1,6 +1,7 @@
 """Official feeds («Nguồn chính thống»): watched behind the guarded client, every item remembered for good."""
 
 import asyncio
+import logging
 from datetime import datetime, timedelta
 
 from sqlmodel import Session, col, select
@@ -15,6 +16,9 @@ from store.tables import Source, SourceItem
 
 EVERY = timedelta(minutes=30)
 LONGEST = timedelta(hours=12)
+PATIENCE_SECONDS = 60.0
+
+log = logging.getLogger("lantoa.sources")
 
 
 def watch(session: Session, by: Actor, ward_id: int, name: str, url: str, now: datetime) -> Source:
@@ -42,10 +46,19 @@ def _due(courier: Courier, limit: int) -> list[Source]:
     now = courier.desk.now()
     with courier.store.read() as session:
         wanted = select(Source).where(col(Source.active), (col(Source.next_at).is_(None)) | (col(Source.next_at) <= now))
-        return list(session.exec(wanted.limit(limit)).all())
+        return list(session.exec(wanted.order_by(col(Source.next_at), col(Source.id)).limit(limit)).all())
 
 
 async def _read(courier: Courier, source: Source) -> int:
+    try:
+        return await _look_into(courier, source)
+    except Exception:
+        log.exception("source %s", source.id)
+        failed = "Lỗi chương trình khi đọc nguồn; đã ghi vào nhật ký máy."
+        return await asyncio.to_thread(_keep, courier, source.id or 0, None, None, failed)
+
+
+async def _look_into(courier: Courier, source: Source) -> int:
     seen, problem = await _fetch(courier.desk.wire, source)
     feed: Feed | None = None
     if seen is not None and seen.status == 200:
@@ -59,7 +72,10 @@ async def _read(courier: Courier, source: Source) -> int:
 async def _fetch(wire: Wire, source: Source) -> tuple[Answer | None, str]:
     known = {"if-none-match": source.etag, "if-modified-since": source.modified}
     try:
-        seen: Seen = await wire.fetch(source.url, {name: value for name, value in known.items() if value})
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            seen: Seen = await wire.fetch(source.url, {name: value for name, value in known.items() if value})
+    except TimeoutError:
+        return None, "Nguồn trả lời quá chậm; sẽ thử lại."
     except Refusal as refusal:
         return None, f"Không được phép đọc địa chỉ này: {refusal}."
     if not isinstance(seen, Answer):
@@ -75,9 +91,9 @@ def _keep(courier: Courier, source_id: int, seen: Answer | None, feed: Feed | No
         source = session.get_one(Source, source_id)
         source.checked_at, source.error = now, problem
         source.failures = source.failures + 1 if problem else 0
-        source.next_at = now + min(EVERY * 2**source.failures, LONGEST)
+        source.next_at = now + min(EVERY * 2 ** min(source.failures, 8), LONGEST)
         new = _remember(session, source, feed, now) if feed else 0
-        if seen is not None and not problem:
+        if feed is not None and seen is not None:
             source.etag, source.modified = seen.headers.get("etag", "")[:200], seen.headers.get("last-modified", "")[:100]
         session.add(source)
         if new:

@@ -2,7 +2,7 @@
 
 from datetime import date, datetime
 
-from sqlmodel import Session, select
+from sqlmodel import Session, col, select
 
 from campaigns import library
 from campaigns.audit import Actor, record
@@ -19,7 +19,9 @@ def found(session: Session, by: Actor, plan: Plan, website: str, starts_on: date
     """The ward of a plan with its campaign, tasks and templates; what is there already stays as it is."""
     existing = session.exec(select(Ward).where(Ward.slug == plan.ward.slug)).first()
     if existing is not None:
-        return existing, session.exec(select(Campaign).where(Campaign.ward_id == existing.id)).one()
+        return existing, session.exec(
+            select(Campaign).where(Campaign.ward_id == existing.id).order_by(col(Campaign.id)).limit(1)
+        ).one()
     ward = Ward(
         slug=plan.ward.slug, name=plan.ward.name, centre=plan.ward.centre, office=plan.ward.office,
         address=plan.ward.address, phone=plan.ward.phone, website=plan.ward.website or website, quiet=QUIET,

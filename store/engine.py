@@ -37,8 +37,11 @@ class Store:
 
     @contextmanager
     def read(self) -> Iterator[Session]:
-        """A session that sees one consistent state and never waits for a writer."""
-        with Session(self.engine, expire_on_commit=False) as session, session.begin():
+        """A session that sees one consistent state and never waits for a writer; on PostgreSQL it cannot write."""
+        engine = self.engine
+        if self.dialect == "postgresql":
+            engine = engine.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
+        with Session(engine, expire_on_commit=False) as session, session.begin():
             yield session
 
     @contextmanager
@@ -54,9 +57,14 @@ class Store:
 
     def check(self) -> None:
         """Raise OldSchema unless the schema is the newest."""
-        wanted = ScriptDirectory.from_config(self._alembic()).get_current_head()
+        versions = ScriptDirectory.from_config(self._alembic())
+        wanted = versions.get_current_head()
         with self.engine.connect() as connection:
             found = MigrationContext.configure(connection).get_current_revision()
+        if found and found not in {version.revision for version in versions.walk_revisions()}:
+            raise OldSchema(
+                f"Cơ sở dữ liệu ở phiên bản {found}, mới hơn chương trình này ({wanted}). Hãy cài bản chương trình mới nhất."
+            )
         if found != wanted:
             raise OldSchema(
                 f"Cơ sở dữ liệu đang ở phiên bản {found or 'trống'}, chương trình cần {wanted}. "

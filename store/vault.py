@@ -4,9 +4,11 @@ The key is a file of 32 random bytes, readable by its owner only (NIST SP 800-38
 """
 
 import base64
+import contextlib
 import json
 import os
 import secrets
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +18,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 VERSION = "v1"
+KEY_BYTES = 32
 
 
 class SealBroken(RuntimeError):
@@ -36,15 +39,15 @@ class Vault:
     def open(cls, path: Path) -> "Vault":
         """The vault of a key file; a new key is made when there is none."""
         if not path.exists():
-            path.parent.mkdir(parents=True, exist_ok=True)
-            descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-            with os.fdopen(descriptor, "wb") as file:
-                file.write(base64.b64encode(secrets.token_bytes(32)))
+            _new_key(path)
+        broken = SealBroken(f"Tệp khóa «{path.name}» hỏng; hãy khôi phục từ bản sao lưu.")
         try:
-            key = base64.b64decode(path.read_bytes(), validate=True)
-            return cls(key)
+            key = base64.b64decode(path.read_bytes().strip(), validate=True)
         except ValueError as error:
-            raise SealBroken(f"Tệp khóa «{path.name}» hỏng; hãy khôi phục từ bản sao lưu.") from error
+            raise broken from error
+        if len(key) != KEY_BYTES:
+            raise broken
+        return cls(key)
 
     def seal(self, value: Any, place: str) -> str:
         """The value sealed for one place («table:row:field»)."""
@@ -70,3 +73,18 @@ class Vault:
 
     def _bound(self, place: str) -> bytes:
         return f"{VERSION}:{place}".encode()
+
+
+def _new_key(path: Path) -> None:
+    """Written whole and on disk before it has its name, so that no crash leaves half a key; the first one there wins."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    descriptor, temporary = tempfile.mkstemp(dir=path.parent)
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(base64.b64encode(secrets.token_bytes(KEY_BYTES)))
+            file.flush()
+            os.fsync(file.fileno())
+        with contextlib.suppress(FileExistsError):
+            path.hardlink_to(temporary)
+    finally:
+        Path(temporary).unlink()
