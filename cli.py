@@ -164,7 +164,9 @@ def report(
         if not wards:
             raise Mistake(f"Không có phường «{ward}»." if ward else "Chưa có phường nào. Hãy chạy «lantoa demo» hoặc thêm phường.")
         by = Actor(None, "Dòng lệnh", Role.ADMIN)
-        written = reports.write(session, by, wards, start, end, out, datetime.now(UTC), rehearsal=settings.mode == "rehearsal")
+        rehearsal = settings.mode == "rehearsal"
+        frozen = reports.freeze(session, by, wards, start, end, datetime.now(UTC), rehearsal)
+    written = frozen.print(out)
     store.close()
     screen.print(f"Đã viết {written.docx} và {written.xlsx}.")
 

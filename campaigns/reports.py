@@ -29,24 +29,42 @@ class Written:
     reports: tuple[Report, ...]
 
 
+@dataclass(frozen=True)
+class Frozen:
+    """Reports whose figures are kept; ``print`` needs no database, so that nobody waits for the writing of files."""
+
+    chapters: tuple[Chapter, ...]
+    reports: tuple[Report, ...]
+
+    def print(self, folder: Path) -> Written:
+        """Write ``bao-cao.docx`` and ``bao-cao.xlsx`` into the folder, over older ones."""
+        docx, xlsx = _files(self.chapters, folder)
+        return Written(docx, xlsx, self.reports)
+
+
 def write(
     session: Session, by: Actor, wards: Ward | Sequence[Ward], start: datetime, end: datetime, folder: Path, now: datetime,
     rehearsal: bool = False,
 ) -> Written:  # fmt: skip
-    """Freeze the figures of the deliveries due from ``start`` up to ``end`` and write the report into ``folder``.
+    """``freeze`` and ``print`` in one go, where no other writer waits."""
+    return freeze(session, by, wards, start, end, now, rehearsal).print(folder)
 
-    Raises Forbidden for a ward that the actor may not report on, and Mistake for an empty period; then nothing is
-    written. Files are named ``bao-cao.docx`` and ``bao-cao.xlsx`` and replace older ones in the folder.
+
+def freeze(
+    session: Session, by: Actor, wards: Ward | Sequence[Ward], start: datetime, end: datetime, now: datetime,
+    rehearsal: bool = False,
+) -> Frozen:  # fmt: skip
+    """Keep the figures of the deliveries due from ``start`` up to ``end`` as a report of each ward.
+
+    Raises Forbidden for a ward that the actor may not report on, and Mistake for an empty period; then nothing is kept.
     """
     chosen = [wards] if isinstance(wards, Ward) else list(wards)
     for ward in chosen:
         require(by, Action.REPORT, _id(ward))
     if not chosen or end <= start:
         raise Mistake("Hãy chọn phường và một kỳ báo cáo có ngày cuối sau ngày đầu.")
-    chapters = [_chapter(session, ward, start, end, now, rehearsal) for ward in chosen]
-    reports = tuple(_freeze(session, by, chapter) for chapter in chapters)
-    docx, xlsx = _files(chapters, folder)
-    return Written(docx, xlsx, reports)
+    chapters = tuple(_chapter(session, ward, start, end, now, rehearsal) for ward in chosen)
+    return Frozen(chapters, tuple(_freeze(session, by, chapter) for chapter in chapters))
 
 
 def rewrite(session: Session, by: Actor, report: Report, folder: Path) -> tuple[Path, Path]:

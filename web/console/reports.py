@@ -62,12 +62,16 @@ def write(request: Request, here: Visitor, form: Form) -> Response:
     if first is None or last is None or last < first or last - first > LONGEST:
         return _page(request, here, "", "", form.line("tu"), form.line("den"), 422)
     start, end = periods.custom(first, last).bounds(here.ward.zone)
-    with TemporaryDirectory() as folder, here.store.write() as session:
-        same = _same(session, here, figures(session, here.ward_id, start, end))
-        if same is not None:
-            reports.rewrite(session, here.actor, same, Path(folder))
+    with TemporaryDirectory() as folder:
+        with here.store.write() as session:
+            same = _same(session, here, figures(session, here.ward_id, start, end))
+            if same is None:
+                frozen = reports.freeze(session, here.actor, here.ward, start, end, here.now, here.house.rehearsal)
+        if same is None:
+            frozen.print(Path(folder))
         else:
-            reports.write(session, here.actor, here.ward, start, end, Path(folder), here.now, here.house.rehearsal)
+            with here.store.read() as session:
+                reports.rewrite(session, here.actor, same, Path(folder))
         return _file(Path(folder), kind, first, last)
 
 
