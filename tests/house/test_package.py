@@ -14,18 +14,13 @@ TOOL = PROJECT["tool"]["setuptools"]
 
 def test_every_file_of_a_room_is_packed() -> None:
     packed = TOOL["package-data"]
-    held = [
-        path.relative_to(ROOT)
-        for path in files()
-        if name(path).split("/")[0] in ROOMS and path.suffix != ".py"
-    ]
+    held = [path.relative_to(ROOT) for path in files() if name(path).split("/")[0] in ROOMS and path.suffix != ".py"]
     assert len(held) > 100
     forgotten = [
         path.as_posix()
         for path in held
         if not any(
-            _fits(path.relative_to(path.parts[0]).as_posix(), pattern)
-            for pattern in packed.get(path.parts[0], [])
+            _fits(path.relative_to(path.parts[0]).as_posix(), pattern) for pattern in packed.get(path.parts[0], [])
         )
     ]
     assert forgotten == []
@@ -34,9 +29,7 @@ def test_every_file_of_a_room_is_packed() -> None:
 def _fits(path: str, pattern: str) -> bool:
     """As setuptools reads it: a star does not cross a folder."""
     parts, wanted = path.split("/"), pattern.split("/")
-    return len(parts) == len(wanted) and all(
-        fnmatch(part, want) for part, want in zip(parts, wanted, strict=True)
-    )
+    return len(parts) == len(wanted) and all(fnmatch(part, want) for part, want in zip(parts, wanted, strict=True))
 
 
 def test_every_door_is_packed() -> None:
@@ -44,9 +37,7 @@ def test_every_door_is_packed() -> None:
 
 
 def test_git_ignores_nothing_that_the_program_needs() -> None:
-    needed = [
-        name(path) for path in files() if name(path).split("/")[0] in (*ROOMS, *DOORS, "docs", "deploy")
-    ]
+    needed = [name(path) for path in files() if name(path).split("/")[0] in (*ROOMS, *DOORS, "docs", "deploy")]
     asked = subprocess.run(
         ["git", "check-ignore", "--stdin"], cwd=ROOT, input="\n".join(needed), capture_output=True, text=True
     )
@@ -63,9 +54,7 @@ def test_lock_files_carry_a_hash_for_every_package() -> None:
         "requirements-node.lock",
     ):
         packages = [
-            block
-            for block in (ROOT / lock).read_text("utf-8").replace("\\\n", "").splitlines()
-            if "==" in block
+            block for block in (ROOT / lock).read_text("utf-8").replace("\\\n", "").splitlines() if "==" in block
         ]
         assert packages, lock
         assert [package.split()[0] for package in packages if "--hash=sha256:" not in package] == []

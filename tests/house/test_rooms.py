@@ -43,11 +43,7 @@ IMPURE = {"sqlmodel", "sqlalchemy", "store", "asyncio", "channels.wire", "channe
 
 @cache
 def kinds() -> set[str]:
-    return {
-        path.parent.name
-        for path in files()
-        if path.name == "adapter.py" and path.parent.parent.name == "channels"
-    }
+    return {path.parent.name for path in files() if path.name == "adapter.py" and path.parent.parent.name == "channels"}
 
 
 @pytest.mark.parametrize(
@@ -74,10 +70,7 @@ def test_data_moves_one_way() -> None:
 def test_the_rooms_do_not_know_the_doors() -> None:
     doors = {door.removesuffix(".py") for door in DOORS}
     broken = [
-        f"{name(path)}:{line} {module}"
-        for path in python(*ROOMS)
-        for module, line in imports(path)
-        if module in doors
+        f"{name(path)}:{line} {module}" for path in python(*ROOMS) for module, line in imports(path) if module in doors
     ]
     assert broken == []
 
@@ -95,10 +88,7 @@ def test_only_the_wire_opens_connections() -> None:
 
 def test_the_library_s_own_client_is_built_in_one_file() -> None:
     built = {
-        name(path)
-        for path in python(*ROOMS)
-        for module, _ in imports(path)
-        if module.startswith("telegram.request")
+        name(path) for path in python(*ROOMS) for module, _ in imports(path) if module.startswith("telegram.request")
     }
     assert built == {"channels/telegram/api.py"}
 
@@ -150,9 +140,7 @@ def _channels_named(path: Path) -> list[str]:
     for node in ast.walk(tree(path)):
         said = _said(node) if id(node) not in words else ""
         named = {kind for kind in kinds() if kind in said and re.search(rf"(?<![a-z]){kind}(?![a-z])", said)}
-        found += [
-            f"{name(path)}:{node.lineno} {kind}" for kind in named if (name(path), kind) not in NOT_A_KIND
-        ]  # type: ignore[attr-defined]
+        found += [f"{name(path)}:{node.lineno} {kind}" for kind in named if (name(path), kind) not in NOT_A_KIND]  # type: ignore[attr-defined]
     return found
 
 

@@ -43,9 +43,7 @@ def test_files_stay_short() -> None:
     sizes = {name(path): path.read_text("utf-8").count("\n") for path in program()}
     long = {file: size for file, size in sizes.items() if size > MAY_BE_LONGER.get(file, LONGEST_FILE)}
     median = statistics.median(sizes.values())
-    assert long == {}, (
-        f"split them; the longest file has {max(sizes.values())} lines, the median {median:.0f}"
-    )
+    assert long == {}, f"split them; the longest file has {max(sizes.values())} lines, the median {median:.0f}"
     assert median <= 150, f"the median file has {median:.0f} lines"
 
 
@@ -65,10 +63,7 @@ def test_functions_stay_short() -> None:
 
 def test_every_clock_is_handed_in() -> None:
     read = [
-        f"{name(path)}:{node.lineno}"
-        for path in program()
-        if name(path) not in CLOCKS
-        for node in _clocks_read(path)
+        f"{name(path)}:{node.lineno}" for path in program() if name(path) not in CLOCKS for node in _clocks_read(path)
     ]
     assert read == []
 
@@ -92,9 +87,7 @@ def _clocks_read(path: Path) -> list[ast.Call]:
             and isinstance(node.func.value, ast.Name)
         ):
             whose, what = node.func.value.id, node.func.attr
-            if (whose in ("datetime", "date") and what in A_CLOCK) or (
-                whose == "time" and what in ("time", "time_ns")
-            ):
+            if (whose in ("datetime", "date") and what in A_CLOCK) or (whose == "time" and what in ("time", "time_ns")):
                 found.append(node)
     return found
 
@@ -132,10 +125,7 @@ def _is_outside_words(side: ast.expr) -> bool:
             "got",
         )
     called = (
-        isinstance(side, ast.Call)
-        and isinstance(side.func, ast.Name)
-        and side.func.id == "str"
-        and bool(side.args)
+        isinstance(side, ast.Call) and isinstance(side.func, ast.Name) and side.func.id == "str" and bool(side.args)
     )
     return called and isinstance(side.args[0], ast.Name) and side.args[0].id in ("error", "exception", "e")  # type: ignore[attr-defined]
 
