@@ -8,13 +8,14 @@ import sys
 from collections.abc import Callable
 from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, NoReturn
 from zoneinfo import ZoneInfo
 
 import typer
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
+from sqlalchemy.exc import DBAPIError
 from sqlmodel import select
 
 import operating
@@ -23,6 +24,7 @@ from campaigns.people import Mistake, Role, add_user
 from channels.contract import Capability
 from channels.registry import kinds
 from content.plans import PlanMistake, load_plans, read_plan
+from rehearsal import CannotRehearse
 from rehearsal import rehearse as run_rehearsal
 from scheduler import SecondDaemon
 from settings import BadSettings, Settings, load
@@ -37,7 +39,19 @@ app.add_typer(user, name="user")
 app.add_typer(ward_, name="ward")
 screen = Console()
 
-EXPECTED = (BadSettings, OldSchema, SecondDaemon, SealBroken, Mistake, PlanMistake, operating.CannotStart)
+CAN = {
+    Capability.TEXT: "chữ",
+    Capability.PHOTO: "ảnh",
+    Capability.AUDIO: "tiếng",
+    Capability.STAGE: "chuẩn bị trước",
+    Capability.FIND: "tra cứu lại",
+    Capability.MEASURE: "đo",
+    Capability.WITHDRAW: "gỡ bài",
+    Capability.RENEW: "gia hạn quyền",
+}
+EXPECTED = (
+    BadSettings, OldSchema, SecondDaemon, SealBroken, Mistake, PlanMistake, CannotRehearse, operating.CannotStart,
+)  # fmt: skip
 
 
 def _settings() -> Settings:
@@ -75,7 +89,7 @@ def rehearse(
         summary = run_rehearsal(out, days, seed, lambda done, words: bar.update(task, completed=done, description=words))
     screen.print(_table(summary))
     for complaint in summary.complaints:
-        screen.print(f"[red]{complaint}[/red]")
+        screen.print(complaint, style="red", markup=False)
     screen.print(f"Kết quả ở {out}: summary.json, bao-cao.docx, bao-cao.xlsx và thư mục từng kênh.")
     raise typer.Exit(0 if summary.clean else 1)
 
@@ -136,10 +150,10 @@ def user_add(
 @app.command()
 def channels() -> None:
     """Liệt kê các nền tảng đã cài và khả năng của chúng."""
-    table = Table("Nền tảng", "Tên", "Lớp", *[capability.value for capability in Capability])
+    table = Table("Nền tảng", "Tên", "Lớp", "Khả năng")
     for kind, channel in kinds().items():
-        can = ["✓" if capability in channel.capabilities else "" for capability in Capability]
-        table.add_row(kind, channel.name, channel.certainty.value, *can)
+        can = ", ".join(CAN[capability] for capability in Capability if capability in channel.capabilities)
+        table.add_row(kind, channel.name, channel.certainty.value, can)
     screen.print(table)
 
 
@@ -200,8 +214,17 @@ def main() -> None:
     try:
         app()
     except EXPECTED as error:
-        Console(stderr=True).print(f"[red]{error}[/red]", highlight=False)
-        raise SystemExit(2) from error
+        _fail(str(error), error)
+    except OSError as error:
+        place = f" «{error.filename}»" if error.filename else ""
+        _fail(f"Không đọc hoặc ghi được{place}: {error.strerror or error}. Hãy kiểm tra quyền và dung lượng đĩa.", error)
+    except DBAPIError as error:
+        _fail(f"Không dùng được cơ sở dữ liệu: {error.orig}. Hãy kiểm tra địa chỉ, quyền và dung lượng đĩa.", error)
+
+
+def _fail(words: str, error: Exception) -> NoReturn:
+    Console(stderr=True).print(words, style="red", markup=False, highlight=False, soft_wrap=True)
+    raise SystemExit(2) from error
 
 
 if __name__ == "__main__":

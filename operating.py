@@ -6,10 +6,9 @@ import socket
 from collections.abc import AsyncIterator, Callable
 from datetime import timedelta
 from pathlib import Path
-from urllib.parse import urlsplit
 
 import uvicorn
-from sqlmodel import select
+from sqlmodel import col, select
 from starlette.applications import Starlette
 
 import web.app
@@ -23,7 +22,7 @@ from channels.registry import kinds
 from channels.twin import Place
 from content.plans import Plan, load_plans
 from rehearsal import site_token, twins
-from scheduler import Daemon, desk, lock, utc_now
+from scheduler import Daemon, desk, lock, own_addresses, utc_now
 from settings import Settings
 from store.engine import Store
 from store.tables import Outlet, Post, Source, Ward
@@ -81,7 +80,7 @@ def found_ward(settings: Settings, store: Store, plan: Plan) -> list[str]:
 
 async def _operate(settings: Settings, store: Store, on_signal: OnSignal, say: Say, greeting: str = "") -> None:
     _check_port(settings.web.host, settings.web.port)
-    speaking = desk(settings, allow=_own_addresses(settings))
+    speaking = desk(settings, allow=own_addresses(settings))
     daemon = Daemon(store, speaking, settings)
     site = web.public.build(
         store, speaking.files, utc_now, lambda ward: site_token(speaking.vault, ward), settings.web.public_url
@@ -90,6 +89,8 @@ async def _operate(settings: Settings, store: Store, on_signal: OnSignal, say: S
     async with _with_twins(settings):
         serving = asyncio.create_task(server.serve())
         while not server.started:
+            if serving.done():
+                raise CannotStart(f"Không mở được bảng điều khiển ở {settings.web.host}:{settings.web.port}.")
             await asyncio.sleep(0.05)
 
         def stop() -> None:
@@ -102,10 +103,12 @@ async def _operate(settings: Settings, store: Store, on_signal: OnSignal, say: S
         say(f"Bảng điều khiển: http://{settings.web.host}:{settings.web.port}/quan-tri")
         say(f"Trang công khai: {settings.web.public_url}/")
         say(greeting)
-        await daemon.run()
-        server.should_exit = True
-        await serving
-        site.state.site.visits.close()
+        try:
+            await daemon.run()
+        finally:
+            server.should_exit = True
+            await serving
+            site.state.site.visits.close()
     store.close()
 
 
@@ -131,13 +134,6 @@ def _server(settings: Settings, store: Store, speaking: Desk, site: Starlette) -
     return server
 
 
-def _own_addresses(settings: Settings) -> tuple[str, ...]:
-    public = urlsplit(settings.web.public_url)
-    port = public.port or (443 if public.scheme == "https" else 80)
-    own = (f"127.0.0.1:{settings.web.port}", f"{public.hostname}:{port}")
-    return (*own, f"127.0.0.1:{settings.twins.port}") if settings.mode == "rehearsal" else own
-
-
 def _seed(settings: Settings, store: Store) -> None:
     speaking = desk(settings)
     with store.read() as session:
@@ -150,7 +146,7 @@ def _seed(settings: Settings, store: Store) -> None:
 def _open_the_demo(settings: Settings, store: Store, speaking: Desk) -> None:
     now = utc_now()
     with store.write() as session:
-        if session.exec(select(Post.id).where(Post.due_at > now, Post.due_at < now + timedelta(minutes=2))).first():
+        if session.exec(select(Post.id).where(col(Post.due_at) > now, col(Post.due_at) < now + timedelta(minutes=2))).first():
             return
         casts = demo_week.seed(session, speaking, _places(settings, speaking), now, DEMO_DAYS)
         for number, cast in enumerate(casts):

@@ -41,7 +41,6 @@ from store.vault import Vault
 
 ZONE = ZoneInfo("Asia/Ho_Chi_Minh")
 START = datetime(2026, 11, 23, tzinfo=ZONE).astimezone(UTC)
-MAX_STEPS_AT_ONE_MOMENT = 400
 READERS = (
     "Mozilla/5.0 (Linux; Android 14; SM-A155F) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/130.0 Mobile Safari/537.36",
     "Mozilla/5.0 (iPhone; CPU iPhone OS 18_1 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/18.1 Mobile",
@@ -50,6 +49,10 @@ READERS = (
 )
 
 Progress = Callable[[float, str], None]
+
+
+class CannotRehearse(RuntimeError):
+    """The rehearsal cannot run here; the message says why and what to do."""
 
 
 class VirtualClock:
@@ -182,7 +185,7 @@ class Driver:
 
         def due_now() -> None:
             with store.write() as session:
-                session.exec(update(Delivery).where(Delivery.state == State.SENT).values(measure_at=self.clock()))
+                session.exec(update(Delivery).where(col(Delivery.state) == State.SENT).values(measure_at=self.clock()))
 
         await asyncio.to_thread(due_now)
         await self.daemon.work()
@@ -213,7 +216,7 @@ async def serving(app: object, port: int) -> AsyncIterator[None]:
     thread.start()
     while not server.started:
         if not thread.is_alive():
-            raise RuntimeError(f"Không mở được cổng {port}; hãy giải phóng cổng này rồi chạy lại.")
+            raise CannotRehearse(f"Không mở được cổng {port}; hãy giải phóng cổng này rồi chạy lại.")
         await asyncio.sleep(0.01)
     try:
         yield
@@ -262,21 +265,29 @@ def _seed(store: Store, desk: Desk, places: dict[str, Place], plan: Plan) -> Non
 
 
 def _plan(work: Path, days: int, seed: int) -> Plan:
+    """The plan of what was begun here and not finished, else a new one in a cleared folder."""
     path = work / "ke-hoach.json"
-    if path.exists():
-        kept = json.loads(path.read_text())
-        plan = Plan(datetime.fromisoformat(kept["start"]), kept["days"], kept["site_port"], kept["twins_port"], kept["seed"])
-        if (plan.days, plan.seed) == (days, seed) and not (work / "xong").exists():
-            return plan
-        for old in work.iterdir():
-            if old.name != "daemon.lock":
-                shutil.rmtree(old) if old.is_dir() else old.unlink()
+    begun = _begun(path)
+    if begun and (begun.days, begun.seed) == (days, seed) and not (work / "xong").exists():
+        return begun
+    path.unlink(missing_ok=True)  # first of all: a rehearsal killed while clearing must not be taken for one to go on with
+    for old in work.iterdir():
+        if old.name != "daemon.lock":
+            shutil.rmtree(old) if old.is_dir() else old.unlink()
     plan = Plan(START, days, _free_port(), _free_port(), seed)
     kept = {**plan.__dict__, "start": plan.start.isoformat()}
     temporary = path.with_suffix(".tmp")
     temporary.write_text(json.dumps(kept))
     temporary.replace(path)
     return plan
+
+
+def _begun(path: Path) -> Plan | None:
+    try:
+        kept = json.loads(path.read_text())
+        return Plan(datetime.fromisoformat(kept["start"]), kept["days"], kept["site_port"], kept["twins_port"], kept["seed"])
+    except (FileNotFoundError, ValueError, KeyError, TypeError):
+        return None
 
 
 def _moment(work: Path) -> datetime | None:
@@ -304,18 +315,18 @@ def _wait_until_free(port: int) -> None:
                 probe.bind(("127.0.0.1", port))
                 return
         time.sleep(0.1)
-    raise RuntimeError(f"Cổng {port} đang bị chương trình khác dùng; hãy giải phóng cổng này rồi chạy lại.")
+    raise CannotRehearse(f"Cổng {port} đang bị chương trình khác dùng; hãy giải phóng cổng này rồi chạy lại.")
 
 
 def _wait_until_up(port: int, process: subprocess.Popen[bytes]) -> None:
     for _ in range(600):
         if process.poll() is not None:
-            raise RuntimeError("Các bản sao nền tảng không khởi động được.")
+            raise CannotRehearse("Các bản sao nền tảng không khởi động được.")
         with socket.socket() as probe:
             probe.settimeout(0.2)
             if probe.connect_ex(("127.0.0.1", port)) == 0:
                 return
         time.sleep(0.05)
-    raise RuntimeError("Các bản sao nền tảng không khởi động kịp.")
+    raise CannotRehearse("Các bản sao nền tảng không khởi động kịp.")
 
 

@@ -14,11 +14,12 @@ import secrets
 import signal
 import socket
 import sys
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from random import Random
-from typing import IO
+from typing import IO, Any
+from urllib.parse import urlsplit
 
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
 from sqlmodel import col, func, select
@@ -32,9 +33,11 @@ from settings import BadSettings, Settings, load
 from store.engine import OldSchema, Store
 from store.files import Files
 from store.tables import Delivery, Outlet, Worker
-from store.vault import Vault
+from store.vault import SealBroken, Vault
 
 WRITTEN_AHEAD = timedelta(minutes=3)
+BLOCKED_SECONDS = 0.25
+FINISH_SECONDS = 30.0
 
 log = logging.getLogger("lantoa")
 
@@ -55,6 +58,14 @@ def desk(settings: Settings, now: Callable[[], datetime] = utc_now, allow: tuple
     return Desk(wire, files, Vault.open(settings.key_file), now)
 
 
+def own_addresses(settings: Settings) -> tuple[str, ...]:
+    """The program's own ``host:port`` pairs, which it may always dial: its site, and the twins in a rehearsal."""
+    public = urlsplit(settings.web.public_url)
+    port = public.port or (443 if public.scheme == "https" else 80)
+    own = (f"127.0.0.1:{settings.web.port}", f"{public.hostname}:{port}")
+    return (*own, f"127.0.0.1:{settings.twins.port}") if settings.mode == "rehearsal" else own
+
+
 class Daemon:
     """One life of the scheduler."""
 
@@ -62,6 +73,7 @@ class Daemon:
         self.settings = settings
         self.courier = Courier(store, desk, secrets.token_hex(8), chance or Random())  # noqa: S311 - jitter only
         self._stop = asyncio.Event()
+        self._under_way: set[asyncio.Future[None]] = set()
 
     async def run(self) -> None:
         """Work until ``stop``; then finish what is under way."""
@@ -72,7 +84,7 @@ class Daemon:
             await self._deliver_until_stopped()
         finally:
             scheduler.shutdown(wait=False)
-            await asyncio.to_thread(self._end)
+            await self._finish()
             await self.courier.desk.wire.close()
 
     def stop(self) -> None:
@@ -89,11 +101,6 @@ class Daemon:
         left = self.courier.recover()
         if left:
             log.warning("%s deliveries were left in the middle; they will be looked up, not sent again", left)
-
-    async def full_pass(self) -> int:
-        """Every beat once, for a rehearsal that drives its own clock; gives how much was done."""
-        planned = await asyncio.to_thread(self.plan)
-        return planned + await self.work()
 
     async def work(self) -> int:
         """The beats that move deliveries, once, with credentials renewed before they are needed."""
@@ -116,7 +123,16 @@ class Daemon:
     def next_due(self) -> datetime | None:
         """The moment at which the next delivery, look-up or measurement falls due; None when nothing waits."""
         with self.courier.store.read() as session:
-            free = func.coalesce(func.max(col(Outlet.next_slot_at), col(Delivery.next_at)), col(Delivery.next_at))
+            unknown = select(func.min(Delivery.next_at)).where(Delivery.state == State.UNKNOWN)
+            measure = select(func.min(Delivery.measure_at)).where(Delivery.state == State.SENT)
+            found = [session.exec(query).first() for query in (unknown, measure)]
+        moments = [_aware(moment) for moment in (*found, self.next_delivery()) if moment is not None]
+        return min(moments, default=None)
+
+    def next_delivery(self) -> datetime | None:
+        """The moment at which the next delivery may be claimed; None when nothing waits at an open outlet."""
+        with self.courier.store.read() as session:
+            free: Any = func.coalesce(func.max(col(Outlet.next_slot_at), col(Delivery.next_at)), col(Delivery.next_at))
             if self.courier.store.dialect == "postgresql":
                 free = func.greatest(col(Outlet.next_slot_at), col(Delivery.next_at))
             waiting = (
@@ -126,17 +142,14 @@ class Daemon:
                 .order_by(free)
                 .limit(1)
             )
-            unknown = select(func.min(Delivery.next_at)).where(Delivery.state == State.UNKNOWN)
-            measure = select(func.min(Delivery.measure_at)).where(Delivery.state == State.SENT)
-            found = [session.exec(query).first() for query in (waiting, unknown, measure)]
-        moments = [_aware(moment) for moment in found if moment is not None]
-        return min(moments, default=None)
+            found = session.exec(waiting).first()
+        return _aware(found) if found is not None else None
 
     def _recurring(self) -> AsyncIOScheduler:
         scheduler = AsyncIOScheduler(
             timezone=UTC, job_defaults={"misfire_grace_time": None, "coalesce": True, "max_instances": 1}
         )
-        beats: list[tuple[Callable[[], object], int]] = [
+        beats: list[tuple[Callable[[], Awaitable[None]], int]] = [
             (self._plan, 15),
             (self._prepare, 20),
             (self._look, 2),
@@ -146,24 +159,41 @@ class Daemon:
             (self._seen, 10),
         ]
         for beat, seconds in beats:
-            scheduler.add_job(beat, "interval", seconds=seconds, next_run_time=utc_now())
+            scheduler.add_job(self._whole, "interval", [beat], seconds=seconds, next_run_time=utc_now(), id=beat.__name__)
         return scheduler
+
+    async def _whole(self, beat: Callable[[], Awaitable[None]]) -> None:
+        """A beat that has begun is finished even when the daemon stops: a renewed credential must not be lost between."""
+        running = asyncio.ensure_future(beat())
+        self._under_way.add(running)
+        running.add_done_callback(self._under_way.discard)
+        await asyncio.shield(running)
+
+    async def _finish(self) -> None:
+        if self._under_way:
+            await asyncio.wait(set(self._under_way), timeout=FINISH_SECONDS)
+        try:
+            await asyncio.to_thread(self._mark, "stopped_at")
+        except Exception:
+            log.exception("the end of this life could not be written down")
 
     async def _deliver_until_stopped(self) -> None:
         while not self._stop.is_set():
             try:
                 done = await self.courier.deliver(self.settings.daemon.wave)
+                wait = 0.0 if done else await asyncio.to_thread(self._until_next)
             except Exception:
                 log.exception("deliver")
-                done = 0
-            if not done:
-                await self._rest()
+                wait = self.settings.daemon.idle_seconds
+            if wait:
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(self._stop.wait(), wait)
 
-    async def _rest(self) -> None:
-        due = await asyncio.to_thread(self.next_due)
-        wait = (due - self.courier.desk.now()).total_seconds() if due else self.settings.daemon.idle_seconds
-        with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._stop.wait(), min(max(wait, 0.02), self.settings.daemon.idle_seconds))
+    def _until_next(self) -> float:
+        """Seconds until a delivery may be claimed; what is due but blocked by its outlet is not asked for in a hurry."""
+        due, idle = self.next_delivery(), self.settings.daemon.idle_seconds
+        wait = (due - self.courier.desk.now()).total_seconds() if due else idle
+        return min(wait if wait > 0 else BLOCKED_SECONDS, idle)
 
     async def _plan(self) -> None:
         await asyncio.to_thread(self.plan)
@@ -185,9 +215,6 @@ class Daemon:
 
     async def _seen(self) -> None:
         await asyncio.to_thread(self._mark, "seen_at")
-
-    def _end(self) -> None:
-        self._mark("stopped_at")
 
     def _mark(self, column: str) -> None:
         with self.courier.store.write() as session:
@@ -220,7 +247,7 @@ async def serve(settings: Settings) -> None:
     with lock(settings.folder):
         store = Store(settings.database_url)
         store.check()
-        daemon = Daemon(store, desk(settings), settings)
+        daemon = Daemon(store, desk(settings, allow=own_addresses(settings)), settings)
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, daemon.stop)
@@ -233,7 +260,7 @@ def main() -> int:
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(message)s")
     try:
         asyncio.run(serve(load()))
-    except (BadSettings, OldSchema, SecondDaemon) as error:
+    except (BadSettings, OldSchema, SecondDaemon, SealBroken, OSError) as error:
         sys.stderr.write(f"{error}\n")
         return 2
     return 0

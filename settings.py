@@ -13,6 +13,24 @@ PREFIX = "LANTOA_"
 FILE_VARIABLE = "LANTOA_SETTINGS"
 
 
+WANTED = {
+    "int_parsing": "phải là số nguyên",
+    "int_type": "phải là số nguyên",
+    "int_from_float": "phải là số nguyên",
+    "float_parsing": "phải là số",
+    "float_type": "phải là số",
+    "string_type": "phải là chữ",
+    "tuple_type": "phải là danh sách",
+    "path_type": "phải là đường dẫn",
+    "model_type": "là một nhóm thiết lập, không nhận một giá trị",
+    "literal_error": "phải là một trong: {expected}",
+    "greater_than": "phải lớn hơn {gt}",
+    "greater_than_equal": "phải từ {ge} trở lên",
+    "less_than_equal": "phải từ {le} trở xuống",
+    "string_pattern_mismatch": "phải là địa chỉ như https://phuong.example.vn",
+}
+
+
 class BadSettings(ValueError):
     """The settings cannot be used; the message is Vietnamese and names the key."""
 
@@ -25,8 +43,8 @@ class Web(_Section):
     """The console and the public site."""
 
     host: str = Field("127.0.0.1", description="Địa chỉ mà bảng điều khiển lắng nghe.")
-    port: int = Field(8000, description="Cổng của bảng điều khiển và trang công khai.")
-    public_url: str = Field("http://127.0.0.1:8000", description="Địa chỉ công khai của trang, dùng trong mọi liên kết.")
+    port: int = Field(8000, ge=1, le=65535, description="Cổng của bảng điều khiển và trang công khai.")
+    public_url: str = Field("http://127.0.0.1:8000", pattern=r"^https?://[^/:\s]+(:\d{1,5})?/?$", description="Địa chỉ công khai của trang, dùng trong mọi liên kết.")
     proxies: tuple[str, ...] = Field((), description="Địa chỉ các máy chủ trung gian được tin (nginx, Caddy) khi đọc địa chỉ người xem.")
 
 
@@ -48,7 +66,7 @@ class Network(_Section):
 class Twins(_Section):
     """The platforms' doubles that a rehearsal speaks to."""
 
-    port: int = Field(8010, description="Cổng của các bản sao nền tảng khi diễn tập.")
+    port: int = Field(8010, ge=1, le=65535, description="Cổng của các bản sao nền tảng khi diễn tập.")
 
 
 class Settings(_Section):
@@ -76,8 +94,10 @@ class Settings(_Section):
 def load(path: Path | None = None, environment: Mapping[str, str] | None = None) -> Settings:
     """The settings of a file and the environment, which wins; raises BadSettings naming each bad key."""
     environment = os.environ if environment is None else environment
-    path = path or Path(environment.get(FILE_VARIABLE, "settings.toml"))
-    values = _file(path)
+    named = path or (Path(environment[FILE_VARIABLE]) if environment.get(FILE_VARIABLE) else None)
+    if named and not named.is_file():
+        raise BadSettings(f"Không có tệp thiết lập «{named}». Hãy sửa đường dẫn (biến {FILE_VARIABLE}) hoặc tạo tệp này.")
+    values = _file(named or Path("settings.toml"))
     _merge(values, _variables(environment))
     try:
         return Settings.model_validate(values)
@@ -90,7 +110,7 @@ def _file(path: Path) -> dict[str, Any]:
         return {}
     try:
         return tomllib.loads(path.read_text(encoding="utf-8"))
-    except tomllib.TOMLDecodeError as error:
+    except (ValueError, OSError) as error:
         raise BadSettings(f"Tệp {path.name} không đọc được: {error}.") from error
 
 
@@ -103,8 +123,16 @@ def _variables(environment: Mapping[str, str]) -> dict[str, Any]:
         place = values
         for section in sections:
             place = place.setdefault(section, {})
-        place[key] = tuple(text.split(",")) if key in ("allow", "proxies") else text
+            if not isinstance(place, dict):
+                raise BadSettings(f"Biến {name} và biến {PREFIX}{section.upper()} không dùng cùng nhau được. Hãy bỏ một biến.")
+        if isinstance(place.get(key), dict):
+            raise BadSettings(f"Biến {name} là tên một nhóm thiết lập, không nhận giá trị. Hãy bỏ biến này.")
+        place[key] = _several(text) if key in ("allow", "proxies") else text
     return values
+
+
+def _several(text: str) -> tuple[str, ...]:
+    return tuple(one.strip() for one in text.split(",") if one.strip())
 
 
 def _merge(values: dict[str, Any], wins: dict[str, Any]) -> None:
@@ -119,4 +147,5 @@ def _sentence(item: Any) -> str:
     key = ".".join(str(part) for part in item["loc"])
     if item["type"] == "extra_forbidden":
         return f"Không có thiết lập nào tên «{key}». Hãy xóa hoặc sửa lại tên trong settings.toml hay biến {PREFIX}…"
-    return f"Thiết lập «{key}» không hợp lệ: {item['msg']} (đang là {item['input']!r})."
+    wanted = WANTED.get(item["type"], "không đúng dạng").format(**item.get("ctx", {}))
+    return f"Thiết lập «{key}» {wanted} (đang là {item['input']!r})."

@@ -196,7 +196,7 @@ def _complaints(line: Line) -> list[str]:
         "bị đăng lặp": line.duplicates,
         "có trên nền tảng mà sổ không ghi": line.strays,
     }
-    none = [f"{place}: không có lượt đăng nào."] if not line.planned else []
+    none = [f"{place}: không có lượt nào được đăng."] if not line.sent else []
     return none + [f"{place}: {count} lượt {words}." for words, count in said.items() if count]
 
 
