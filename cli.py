@@ -32,7 +32,9 @@ from store.engine import OldSchema, Store
 from store.tables import Ward
 from store.vault import SealBroken
 
-app = typer.Typer(no_args_is_help=True, add_completion=False, help="Lan Tỏa: truyền thông chiến dịch đa kênh cho phường.")
+app = typer.Typer(
+    no_args_is_help=True, add_completion=False, help="Lan Tỏa: truyền thông chiến dịch đa kênh cho phường."
+)
 user = typer.Typer(no_args_is_help=True, help="Tài khoản người dùng.")
 ward_ = typer.Typer(no_args_is_help=True, help="Phường.")
 app.add_typer(user, name="user")
@@ -83,10 +85,17 @@ def rehearse(
     seed: Annotated[int, typer.Option(help="Số khởi tạo ngẫu nhiên.")] = 2026,
 ) -> None:
     """Diễn tập một tuần của hai phường với đồng hồ ảo, qua HTTP thật tới các bản sao nền tảng."""
-    columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.percentage:>3.0f}%"), TimeElapsedColumn())
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TextColumn("{task.percentage:>3.0f}%"),
+        TimeElapsedColumn(),
+    )
     with Progress(*columns, console=screen) as bar:
         task = bar.add_task("Chuẩn bị", total=1.0)
-        summary = run_rehearsal(out, days, seed, lambda done, words: bar.update(task, completed=done, description=words))
+        summary = run_rehearsal(
+            out, days, seed, lambda done, words: bar.update(task, completed=done, description=words)
+        )
     screen.print(_table(summary))
     for complaint in summary.complaints:
         screen.print(complaint, style="red", markup=False)
@@ -117,7 +126,9 @@ def ward_add(
         raise Mistake(f"Không có kế hoạch của phường «{slug}». Đang có: {', '.join(one.ward.slug for one in plans)}.")
     connected = operating.found_ward(settings, store, chosen)
     store.close()
-    screen.print(f"{chosen.ward.name}: {len(chosen.tasks)} nhiệm vụ. Kênh đã nối: {', '.join(connected) or 'không có kênh mới'}.")
+    screen.print(
+        f"{chosen.ward.name}: {len(chosen.tasks)} nhiệm vụ. Kênh đã nối: {', '.join(connected) or 'không có kênh mới'}."
+    )
 
 
 def _text(path: Path) -> str:
@@ -176,7 +187,9 @@ def report(
     with store.write() as session:
         wards = list(session.exec(select(Ward).where(Ward.slug == ward) if ward else select(Ward)).all())
         if not wards:
-            raise Mistake(f"Không có phường «{ward}»." if ward else "Chưa có phường nào. Hãy chạy «lantoa demo» hoặc thêm phường.")
+            raise Mistake(
+                f"Không có phường «{ward}»." if ward else "Chưa có phường nào. Hãy chạy «lantoa demo» hoặc thêm phường."
+            )
         by = Actor(None, "Dòng lệnh", Role.ADMIN)
         rehearsal = settings.mode == "rehearsal"
         frozen = reports.freeze(session, by, wards, start, end, datetime.now(UTC), rehearsal)
@@ -199,7 +212,9 @@ def _until_signal(stop: Callable[[], None]) -> None:
 
 
 def _table(summary: Any) -> Table:
-    table = Table("Phường", "Kênh", "Kế hoạch", "Đã đăng", "Lỗi", "Lỡ", "Chưa rõ", "Cần người xem", "Mất", "Lặp", "Trễ p95 (s)")
+    table = Table(
+        "Phường", "Kênh", "Kế hoạch", "Đã đăng", "Lỗi", "Lỡ", "Chưa rõ", "Cần người xem", "Mất", "Lặp", "Trễ p95 (s)"
+    )
     for line in summary.lines:
         table.add_row(
             line.ward, line.channel, *(str(n) for n in (line.planned, line.sent, line.failed, line.missed, line.unknown,
@@ -217,7 +232,9 @@ def main() -> None:
         _fail(str(error), error)
     except OSError as error:
         place = f" «{error.filename}»" if error.filename else ""
-        _fail(f"Không đọc hoặc ghi được{place}: {error.strerror or error}. Hãy kiểm tra quyền và dung lượng đĩa.", error)
+        _fail(
+            f"Không đọc hoặc ghi được{place}: {error.strerror or error}. Hãy kiểm tra quyền và dung lượng đĩa.", error
+        )
     except DBAPIError as error:
         _fail(f"Không dùng được cơ sở dữ liệu: {error.orig}. Hãy kiểm tra địa chỉ, quyền và dung lượng đĩa.", error)
 

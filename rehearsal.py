@@ -126,7 +126,13 @@ class Driver:
     """Steps the clock from one due moment to the next and lets the daemon work there."""
 
     def __init__(
-        self, daemon: Daemon, clock: VirtualClock, plan: Plan, work: Path, progress: Progress, flush: Callable[[], object]
+        self,
+        daemon: Daemon,
+        clock: VirtualClock,
+        plan: Plan,
+        work: Path,
+        progress: Progress,
+        flush: Callable[[], object],
     ) -> None:
         self.daemon, self.clock, self.plan, self.work, self.progress = daemon, clock, plan, work, progress
         self.flush = flush
@@ -270,7 +276,9 @@ def _plan(work: Path, days: int, seed: int) -> Plan:
     begun = _begun(path)
     if begun and (begun.days, begun.seed) == (days, seed) and not (work / "xong").exists():
         return begun
-    path.unlink(missing_ok=True)  # first of all: a rehearsal killed while clearing must not be taken for one to go on with
+    path.unlink(
+        missing_ok=True
+    )  # first of all: a rehearsal killed while clearing must not be taken for one to go on with
     for old in work.iterdir():
         if old.name != "daemon.lock":
             shutil.rmtree(old) if old.is_dir() else old.unlink()
@@ -285,7 +293,9 @@ def _plan(work: Path, days: int, seed: int) -> Plan:
 def _begun(path: Path) -> Plan | None:
     try:
         kept = json.loads(path.read_text())
-        return Plan(datetime.fromisoformat(kept["start"]), kept["days"], kept["site_port"], kept["twins_port"], kept["seed"])
+        return Plan(
+            datetime.fromisoformat(kept["start"]), kept["days"], kept["site_port"], kept["twins_port"], kept["seed"]
+        )
     except (FileNotFoundError, ValueError, KeyError, TypeError):
         return None
 
@@ -328,5 +338,3 @@ def _wait_until_up(port: int, process: subprocess.Popen[bytes]) -> None:
                 return
         time.sleep(0.05)
     raise CannotRehearse("Các bản sao nền tảng không khởi động kịp.")
-
-

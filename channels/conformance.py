@@ -139,9 +139,7 @@ class Conformance(Steps):
                     promise(await deaf.health() == Reason.UNREACHABLE, "health does not say unreachable")
                     staged = await deaf.stage(message, 0)
                     promise(
-                        staged == EMPTY
-                        or isinstance(staged, Handle)
-                        or _deferred(staged, Reason.UNREACHABLE),
+                        staged == EMPTY or isinstance(staged, Handle) or _deferred(staged, Reason.UNREACHABLE),
                         f"stage: {staged}",
                     )
 
@@ -207,9 +205,7 @@ class Conformance(Steps):
                 staged = await channel.stage(message, 0)
                 promise(isinstance(staged, Deferred | Pending), f"{fault} while staging: {staged}")
             promise(not await self._copies(scene, message), "staged, and already visible")
-            promise(
-                isinstance(await self._sent(channel, scene, message), Published), "staging does not recover"
-            )
+            promise(isinstance(await self._sent(channel, scene, message), Published), "staging does not recover")
             await self._one_copy(scene, message)
 
     async def test_repeating_is_harmless_where_promised(self, scene: Scene) -> None:

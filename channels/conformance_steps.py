@@ -58,9 +58,7 @@ class Steps:
         for _ in range(10):
             if not isinstance(staged, Pending):
                 break
-            scene.forward(
-                max(1.0, (staged.retry_at - scene.clock()).total_seconds()) if staged.retry_at else 1.0
-            )
+            scene.forward(max(1.0, (staged.retry_at - scene.clock()).total_seconds()) if staged.retry_at else 1.0)
             staged = await channel.stage(message, 0, staged.handle)
         return staged
 
@@ -77,9 +75,7 @@ class Steps:
     async def _under(self, fault: FaultKind, channel: Channel, scene: Scene, message: Message) -> Outcome:
         return (await self._lost(fault, channel, scene, message))[1]
 
-    async def _lost(
-        self, fault: FaultKind, channel: Channel, scene: Scene, message: Message
-    ) -> tuple[Handle, Outcome]:
+    async def _lost(self, fault: FaultKind, channel: Channel, scene: Scene, message: Message) -> tuple[Handle, Outcome]:
         handle = await self._staged(channel, scene, message)
         promise(isinstance(handle, Handle), f"not staged: {handle}")
         await scene.order(channel.kind, fault, self.visible_path)
@@ -112,6 +108,4 @@ class Steps:
         return copies[0]
 
     async def _copies(self, scene: Scene, message: Message) -> list[Trace]:
-        return [
-            trace for trace in await scene.traces(self.channel.kind) if message.parts[0].marker in trace.text
-        ]
+        return [trace for trace in await scene.traces(self.channel.kind) if message.parts[0].marker in trace.text]

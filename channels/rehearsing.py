@@ -80,9 +80,7 @@ class Scene:
 
     def wire(self, timeout: float = 5) -> Wire:
         """A client that may talk to this scene's own addresses."""
-        hosts = {
-            url.partition("//")[2].partition("/")[0] for url in (self.place.twins_url, self.place.site_url)
-        }
+        hosts = {url.partition("//")[2].partition("/")[0] for url in (self.place.twins_url, self.place.site_url)}
         return Wire(guard=Guard(frozenset(hosts)), timeout=timeout)
 
     def tools(self, wire: Wire) -> Tools:
@@ -102,15 +100,11 @@ class Scene:
         sha256 = self.shelf.add(file.getvalue(), "image/jpeg")
         return Picture(sha256=sha256, mime="image/jpeg", width=size[0], height=size[1], alt="Dải màu để thử")
 
-    async def order(
-        self, kind: str, fault: FaultKind, path: str = "", times: int = 1, seconds: float = 0
-    ) -> None:
+    async def order(self, kind: str, fault: FaultKind, path: str = "", times: int = 1, seconds: float = 0) -> None:
         """Order a misbehaviour from a twin; raises RuntimeError where it is not taken."""
         wanted = Fault(kind=fault, path=path, times=times, seconds=seconds)
         wire = self.wire()
-        seen = await wire.call(
-            "POST", f"{self.place.twins_url}/_control/{kind}/faults", json=wanted.model_dump()
-        )
+        seen = await wire.call("POST", f"{self.place.twins_url}/_control/{kind}/faults", json=wanted.model_dump())
         await wire.close()
         if not isinstance(seen, Answer) or seen.status != 201:
             raise RuntimeError(f"twin {kind} does not take the fault {fault}: {seen}")
@@ -131,9 +125,7 @@ class Scene:
 
 
 @contextmanager
-def stage(
-    folder: Path, channels: Mapping[str, type[Channel]], account: str = "Phường Đông Hải"
-) -> Iterator[Scene]:
+def stage(folder: Path, channels: Mapping[str, type[Channel]], account: str = "Phường Đông Hải") -> Iterator[Scene]:
     """The scene, served until the end of the block; state and files lie in ``folder``."""
     listening = socket.create_server(("127.0.0.1", 0))
     url = f"http://127.0.0.1:{listening.getsockname()[1]}"

@@ -106,9 +106,7 @@ class TwinState:
     def all(self, shelf: str) -> list[tuple[str, dict[str, Any]]]:
         """Every document of a shelf, oldest first, with its id."""
         with self._lock:
-            rows = self._db.execute(
-                "select id, body from doc where shelf = ? order by n", (shelf,)
-            ).fetchall()
+            rows = self._db.execute("select id, body from doc where shelf = ? order by n", (shelf,)).fetchall()
         return [(id, json.loads(body)) for id, body in rows]
 
     def remove(self, shelf: str, id: str) -> None:

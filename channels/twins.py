@@ -38,9 +38,7 @@ class TwinClock:
 class Faults:
     """ASGI middleware that makes a twin misbehave as ordered; the side effect happens or not as the fault says."""
 
-    def __init__(
-        self, app: ASGIApp, orders: list[Fault], upset: Callable[[], Response] = bad_gateway
-    ) -> None:
+    def __init__(self, app: ASGIApp, orders: list[Fault], upset: Callable[[], Response] = bad_gateway) -> None:
         self.app = app
         self.orders = orders
         self.upset = upset

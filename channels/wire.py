@@ -139,9 +139,7 @@ class _GuardedResolver(AbstractResolver):
 
 def _result(host: str, port: int, address: str) -> ResolveResult:
     family = socket.AF_INET6 if ":" in address else socket.AF_INET
-    return ResolveResult(
-        hostname=host, host=address, port=port, family=family, proto=0, flags=socket.AI_NUMERICHOST
-    )
+    return ResolveResult(hostname=host, host=address, port=port, family=family, proto=0, flags=socket.AI_NUMERICHOST)
 
 
 @dataclass
@@ -206,9 +204,7 @@ class Wire:
         connector = aiohttp.TCPConnector(
             resolver=_GuardedResolver(self.guard), limit=64, use_dns_cache=False, ssl=_tls()
         )
-        return aiohttp.ClientSession(
-            connector=connector, cookie_jar=aiohttp.DummyCookieJar(), trust_env=False
-        )
+        return aiohttp.ClientSession(connector=connector, cookie_jar=aiohttp.DummyCookieJar(), trust_env=False)
 
     async def _send(
         self,
@@ -263,9 +259,7 @@ def _was_sent(error: BaseException, visible: VisibleTransport | None) -> bool:
     if visible is not None:
         return visible.sent
     cause = error.__cause__ or error
-    return not isinstance(
-        cause, aiohttp.ClientConnectorError | aiohttp.ConnectionTimeoutError | httpcore.ConnectError
-    )
+    return not isinstance(cause, aiohttp.ClientConnectorError | aiohttp.ConnectionTimeoutError | httpcore.ConnectError)
 
 
 def as_json(value: Any) -> str:

@@ -28,16 +28,16 @@ PREVIEW_MARK = "Bản nghe thử (giọng tổng hợp)"
 # −0.45 dB of loudness, and true peaks up to 1 dB above the limit.
 _ENCODER_LOSS = 0.45
 _LIMIT = 0.79
-_CLEAN = "highpass=f=150,acompressor=threshold=-24dB:ratio=4:attack=3:release=120:makeup=2,alimiter=limit=0.5:level=false"
+_CLEAN = (
+    "highpass=f=150,acompressor=threshold=-24dB:ratio=4:attack=3:release=120:makeup=2,alimiter=limit=0.5:level=false"
+)
 _FORMATS = "wav,mp3,ogg,flac,aac,matroska,webm,mov,mp4,m4a,3gp,3g2,mj2,w64,aiff,amr"
 _INTEGRATED = re.compile(r"I:\s+(-?[\d.]+|-inf|nan) LUFS")
 _PEAK = re.compile(r"Peak:\s+(-?[\d.]+|-inf|nan) dBFS")
 _SILENT = -60.0
 _MONO = "aformat=channel_layouts=mono"
 _BYTES_A_SECOND = 16_000
-_VOICE_GAIN = (
-    8.3  # what the preview voice and the chimes need after cleaning; measured, and measured again each time
-)
+_VOICE_GAIN = 8.3  # what the preview voice and the chimes need after cleaning; measured, and measured again each time
 
 
 class AudioMistake(Exception):
@@ -102,9 +102,7 @@ def _sounds(folder: Path, speech: bytes, hertz: int) -> tuple[Path, Path, Path]:
 
 
 def _gain(recording: Path) -> float:
-    _, report = _ffmpeg(
-        *_input(recording), "-vn", "-af", f"{_MONO},{_CLEAN},ebur128=framelog=quiet", "-f", "null", "-"
-    )
+    _, report = _ffmpeg(*_input(recording), "-vn", "-af", f"{_MONO},{_CLEAN},ebur128=framelog=quiet", "-f", "null", "-")
     return TARGET_LUFS + _ENCODER_LOSS - _loudness(report)
 
 
@@ -158,9 +156,7 @@ def _ffmpeg(*options: str) -> tuple[bytes, str]:
         late = "Xử lý âm thanh quá lâu và đã được dừng; hãy thử lại với tệp ngắn hơn."
         raise AudioMistake(late, temporary=True) from error
     except OSError as error:
-        raise AudioMistake(
-            "Không chạy được chương trình xử lý âm thanh; hãy cài lại gói imageio-ffmpeg."
-        ) from error
+        raise AudioMistake("Không chạy được chương trình xử lý âm thanh; hãy cài lại gói imageio-ffmpeg.") from error
     if done.returncode:
         raise AudioMistake("Không đọc được tệp âm thanh. Hãy dùng tệp WAV, MP3, M4A hoặc OGG còn nguyên vẹn.")
     return done.stdout, done.stderr.decode("utf-8", "replace")

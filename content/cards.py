@@ -141,42 +141,30 @@ def _column(shape: Shape, photo: bool) -> _Column:
     return _Column(72, 176, 936, 420, (104, 32), 8, 34, 27, 0.4)
 
 
-def _head(
-    card: Card, shape: Shape, theme: Theme, column: _Column
-) -> tuple[tuple[Words, ...], tuple[Sign, ...]]:
+def _head(card: Card, shape: Shape, theme: Theme, column: _Column) -> tuple[tuple[Words, ...], tuple[Sign, ...]]:
     """The mark and who speaks."""
     side = 44 if shape == "wide" else 56
     top = 54 if shape == "wide" else 72
-    sign = Sign(
-        "mark", column.x, top, side, theme.label if contrast(theme.label, theme.ground) > 3 else theme.ink
-    )
+    sign = Sign("mark", column.x, top, side, theme.label if contrast(theme.label, theme.ground) > 3 else theme.ink)
     if not drawable(card.ward):
         return (), (sign,)
     most = 27 if shape == "wide" else 34
     setting = fit_line(card.ward, "SemiBold", column.width - side - 18, (most, 18))
     baseline = top + side // 2 + round(setting.size * 0.36)
-    return (Words(setting.lines[0], column.x + side + 18, baseline, "SemiBold", setting.size, theme.ink),), (
-        sign,
-    )
+    return (Words(setting.lines[0], column.x + side + 18, baseline, "SemiBold", setting.size, theme.ink),), (sign,)
 
 
-def _body(
-    card: Card, theme: Theme, column: _Column
-) -> tuple[tuple[Words, ...], tuple[Sign, ...], tuple[Pill, ...]]:
+def _body(card: Card, theme: Theme, column: _Column) -> tuple[tuple[Words, ...], tuple[Sign, ...], tuple[Pill, ...]]:
     """Label, title and details as one group in the middle of the column."""
     label = (
-        fit_line(card.topic.upper(), "Bold", column.width - 36, (column.label, 14))
-        if drawable(card.topic)
-        else None
+        fit_line(card.topic.upper(), "Bold", column.width - 36, (column.label, 14)) if drawable(card.topic) else None
     )
     details = _details(card, column)
     label_room = round(column.label * 2.15) + round(column.label * 1.1) if label else 0
     step = round(column.detail * 1.62)
     detail_room = (step * len(details) + column.detail) if details else 0
     room = column.height - label_room - detail_room
-    title = fit(
-        card.title, "ExtraBold", (column.width, room), _title_sizes(card.title, column), column.title_lines
-    )
+    title = fit(card.title, "ExtraBold", (column.width, room), _title_sizes(card.title, column), column.title_lines)
     spare = column.height - label_room - title.height - detail_room
     label_room += min(spare, max(0, round(title.size * 0.3) - column.label)) if label else 0
     top = column.top + round((column.height - label_room - title.height - detail_room) * column.fall)
@@ -196,16 +184,10 @@ def _title_sizes(title: str, column: _Column) -> tuple[int, int]:
 def _details(card: Card, column: _Column) -> list[tuple[str, Setting]]:
     given = [("calendar", card.date), ("pin", card.place)]
     width = column.width - round(column.detail * 1.5)
-    return [
-        (sign, fit_line(text, "SemiBold", width, (column.detail, 17)))
-        for sign, text in given
-        if drawable(text)
-    ]
+    return [(sign, fit_line(text, "SemiBold", width, (column.detail, 17))) for sign, text in given if drawable(text)]
 
 
-def _label(
-    label: Setting | None, theme: Theme, column: _Column, top: int
-) -> tuple[list[Words], tuple[Pill, ...]]:
+def _label(label: Setting | None, theme: Theme, column: _Column, top: int) -> tuple[list[Words], tuple[Pill, ...]]:
     if label is None:
         return [], ()
     height, side = round(column.label * 2.15), round(column.label * 0.8)

@@ -10,19 +10,13 @@ VIETNAM = timezone(timedelta(hours=7))
 _MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
 _ISO_DAY = re.compile(r"(?P<y>\d{4})-(?P<m>\d{1,2})-(?P<d>\d{1,2})T?")
 _DAY = re.compile(r"(?<!\d)(?P<d>\d{1,2})[/.-](?P<m>\d{1,2})[/.-](?P<y>\d{4})(?!\d)")
-_WRITTEN_DAY = re.compile(
-    r"(?P<d>\d{1,2})\s+tháng\s+(?P<m>\d{1,2})(?:\s+năm|,)?\s+(?P<y>\d{4})", re.IGNORECASE
-)
+_WRITTEN_DAY = re.compile(r"(?P<d>\d{1,2})\s+tháng\s+(?P<m>\d{1,2})(?:\s+năm|,)?\s+(?P<y>\d{4})", re.IGNORECASE)
 _ENGLISH_DAY = re.compile(
     rf"(?P<d>\d{{1,2}})\s+(?P<m>{'|'.join(_MONTHS)})[a-z]*\s+(?P<y>\d{{4}})(?=.*(?:GMT|UTC)\s*[+-]\d)",
     re.IGNORECASE,
 )
-_CLOCK = re.compile(
-    r"(?<![\d+-])(\d{1,2})\s*[:hg]\s*(\d{2})?(?::(\d{2}))?(?:\.\d+)?\s*(SA|CH|AM|PM)?", re.IGNORECASE
-)
-_OFFSET = re.compile(
-    r"(?:GMT|UTC)\s*([+-])\s*(\d{1,2}):?(\d{2})?|[\s\d]([+-])(\d{2}):?(\d{2})\s*$", re.IGNORECASE
-)
+_CLOCK = re.compile(r"(?<![\d+-])(\d{1,2})\s*[:hg]\s*(\d{2})?(?::(\d{2}))?(?:\.\d+)?\s*(SA|CH|AM|PM)?", re.IGNORECASE)
+_OFFSET = re.compile(r"(?:GMT|UTC)\s*([+-])\s*(\d{1,2}):?(\d{2})?|[\s\d]([+-])(\d{2}):?(\d{2})\s*$", re.IGNORECASE)
 _ZERO = re.compile(r"\d\s*Z\s*$|\b(?:GMT|UTC)\s*$", re.IGNORECASE)
 
 
@@ -36,11 +30,7 @@ def read_moment(raw: str) -> datetime | None:
     """
     text = squeeze(raw)
     day = next(
-        (
-            found
-            for pattern in (_ISO_DAY, _DAY, _WRITTEN_DAY, _ENGLISH_DAY)
-            if (found := pattern.search(text))
-        ),
+        (found for pattern in (_ISO_DAY, _DAY, _WRITTEN_DAY, _ENGLISH_DAY) if (found := pattern.search(text))),
         None,
     )
     if day is None:

@@ -29,9 +29,7 @@ MAX_SUMMARY = 2_000
 MAX_TAGS = 40_000
 MAX_TAG = 4_096
 MAX_REFERENCES = 200_000
-_CROWDED = (
-    "Nguồn tin có cấu trúc quá phức tạp nên bị từ chối vì lý do an toàn. Hãy dùng nguồn RSS hoặc Atom chuẩn."
-)
+_CROWDED = "Nguồn tin có cấu trúc quá phức tạp nên bị từ chối vì lý do an toàn. Hãy dùng nguồn RSS hoặc Atom chuẩn."
 _MAX_MARKUP = 100_000
 
 _TRACKING = re.compile(r"utm_.*|fbclid|gclid|zarsrc|_ga|mc_[ce]id|ref|ref_src|spm|igshid|yclid|msclkid")
@@ -41,9 +39,7 @@ _ENCODINGS = re.compile(
 _DECLARED = re.compile(rb"<\?xml[^>]{0,200}?encoding\s*=\s*[\"']([^\"']*)")
 _VOID = (b"br", b"img", b"hr")
 _SKIPPED = ((b"<!--", b"-->"), (b"<![CDATA[", b"]]>"), (b"<?", b"?>"))
-_TAG_STARTS = frozenset(
-    bytes([letter]) for letter in b"!/abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ_"
-)
+_TAG_STARTS = frozenset(bytes([letter]) for letter in b"!/abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ_")
 
 
 class FeedMistake(ValueError):
@@ -86,9 +82,7 @@ def parse(data: bytes, url: str, content_type: str = "") -> Feed:
     if not parsed.version and not parsed.entries:
         raise FeedMistake(_no_feed(data))
     if parsed.bozo and not parsed.entries and not parsed.feed.get("title"):
-        raise FeedMistake(
-            "Nguồn tin bị hỏng, không đọc được tin nào. Hãy báo cho trang nguồn hoặc thử lại sau."
-        )
+        raise FeedMistake("Nguồn tin bị hỏng, không đọc được tin nào. Hãy báo cho trang nguồn hoặc thử lại sau.")
     items = [item for entry in parsed.entries[:MAX_ITEMS] if (item := _item(entry, url))]
     return Feed(cut(plain(_text(parsed.feed, "title")), MAX_TITLE), tuple(_told_apart(items)))
 
@@ -291,9 +285,7 @@ def _bare(url: str) -> str:
     except ValueError:
         return ""
     path = re.sub(r"/{2,}", "/", quote(squeeze(unquote(parts.path)), safe="/")).rstrip("/")
-    query = urlencode(
-        sorted(pair for pair in parse_qsl(parts.query) if not _TRACKING.fullmatch(pair[0].lower()))
-    )
+    query = urlencode(sorted(pair for pair in parse_qsl(parts.query) if not _TRACKING.fullmatch(pair[0].lower())))
     return f"{host}{path}?{query}" if host and (path or query) else ""
 
 

@@ -93,7 +93,9 @@ def _typed(raw: Any) -> str:
 
 def _visible(text: str) -> str:
     """Without control letters and half characters: no keyboard types them, and no document may hold them."""
-    return "".join(c for c in text if c in "\n\t" or (unicodedata.category(c) not in ("Cc", "Cs") and c not in "\ufffe\uffff"))
+    return "".join(
+        c for c in text if c in "\n\t" or (unicodedata.category(c) not in ("Cc", "Cs") and c not in "\ufffe\uffff")
+    )
 
 
 def _list(field: TemplateField, raw: Any) -> list[str]:

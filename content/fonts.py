@@ -28,9 +28,7 @@ class FontMissing(RuntimeError):
 def face(weight: Weight, size: int) -> ImageFont.FreeTypeFont:
     """The typeface in a weight at a size in pixels; raises FontMissing when it or the Raqm engine is absent."""
     if not features.check("raqm"):
-        raise FontMissing(
-            "Pillow thiếu bộ dàn chữ Raqm. Hãy cài Pillow từ gói wheel chính thức (pip install pillow)."
-        )
+        raise FontMissing("Pillow thiếu bộ dàn chữ Raqm. Hãy cài Pillow từ gói wheel chính thức (pip install pillow).")
     return ImageFont.truetype(io.BytesIO(_file(weight)), size, layout_engine=ImageFont.Layout.RAQM)
 
 

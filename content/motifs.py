@@ -57,9 +57,7 @@ class Pen:
 
     def line(self, points: list[tuple[float, float]], width: float, fill: Colour) -> None:
         """A line through the points with rounded joints."""
-        self._draw.line(
-            [(x * _FINE, y * _FINE) for x, y in points], fill, round(width * _FINE), joint="curve"
-        )
+        self._draw.line([(x * _FINE, y * _FINE) for x, y in points], fill, round(width * _FINE), joint="curve")
 
 
 def _fine(*values: float) -> tuple[float, ...]:
@@ -106,11 +104,7 @@ def _slope(theme: Theme, width: int, height: int) -> Image.Image:
     """A quiet slope of colour, drawn small and spread."""
     small = Image.new("RGB", (64, 64))
     small.putdata(
-        [
-            mixed(theme.ground_end, theme.ground, (x * 0.6 + y * 0.4) / 63)
-            for y in range(64)
-            for x in range(64)
-        ]
+        [mixed(theme.ground_end, theme.ground, (x * 0.6 + y * 0.4) / 63) for y in range(64) for x in range(64)]
     )
     return small.resize((width, height), Image.Resampling.BICUBIC)
 

@@ -63,6 +63,4 @@ def default_lexicon() -> Lexicon:
     """The shipped dictionary, ``content/lexicon.toml``."""
     with Path(__file__).with_name("lexicon.toml").open("rb") as file:
         sections = tomllib.load(file)
-    return Lexicon(
-        **{name: {nfc(key): nfc(value) for key, value in sections[name].items()} for name in _SECTIONS}
-    )
+    return Lexicon(**{name: {nfc(key): nfc(value) for key, value in sections[name].items()} for name in _SECTIONS})

@@ -56,7 +56,9 @@ def quantities(text: str, reader: Reader) -> str:
 
 def _plate(written: str, reader: Reader) -> str:
     series, number = re.split(r"[- ]", written)
-    return f"{' '.join(letters(sign) or reader.numbers.digits(sign) for sign in series)}, {reader.numbers.digits(number)}"
+    return (
+        f"{' '.join(letters(sign) or reader.numbers.digits(sign) for sign in series)}, {reader.numbers.digits(number)}"
+    )
 
 
 def _minus(match: re.Match[str]) -> str:

@@ -79,9 +79,7 @@ def document_numbers(text: str, reader: Reader) -> str:
         return text
     text = _NUMBERED.sub(lambda match: _document(match, reader), text)
     return _BARE_YEAR.sub(
-        lambda match: (
-            f"{reader.numbers.cardinal(int(match[1]))} năm {reader.numbers.cardinal(int(match[2]))}"
-        ),
+        lambda match: f"{reader.numbers.cardinal(int(match[1]))} năm {reader.numbers.cardinal(int(match[2]))}",
         text,
     )
 

@@ -142,7 +142,9 @@ def _check_blocks(tree: nodes.Template, offset: int) -> None:
     seen: set[str] = set()
     for block in tree.find_all(nodes.Block):
         if block not in tree.body or block.required:
-            raise TemplateMistake(f"Khối «{block.name}» phải đứng riêng, không nằm trong phần khác.", block.lineno + offset)
+            raise TemplateMistake(
+                f"Khối «{block.name}» phải đứng riêng, không nằm trong phần khác.", block.lineno + offset
+            )
         if block.name in seen:
             raise TemplateMistake(f"Khối «{block.name}» được viết hai lần; hãy gộp lại.", block.lineno + offset)
         seen.add(block.name)
@@ -166,7 +168,11 @@ def _plain_loop(node: nodes.For, lists: frozenset[str]) -> bool:
 
 def format_date(value: date) -> str:
     """A date as Vietnamese offices write it: 09/4/2026 (day, and the months 1 and 2, in two digits)."""
-    return f"{value.day:02d}/{value.month:02d}/{value.year}" if value.month < 3 else f"{value.day:02d}/{value.month}/{value.year}"
+    return (
+        f"{value.day:02d}/{value.month:02d}/{value.year}"
+        if value.month < 3
+        else f"{value.day:02d}/{value.month}/{value.year}"
+    )
 
 
 def format_time(value: time) -> str:
@@ -206,7 +212,9 @@ def _literal(value: object) -> str:
 
 
 def _environment(finalize: Callable[[object], str] | None) -> ImmutableSandboxedEnvironment:
-    environment = ImmutableSandboxedEnvironment(undefined=StrictUndefined, keep_trailing_newline=True, finalize=finalize)
+    environment = ImmutableSandboxedEnvironment(
+        undefined=StrictUndefined, keep_trailing_newline=True, finalize=finalize
+    )
     environment.filters = dict(_FILTERS)
     environment.globals = {}
     return environment

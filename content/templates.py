@@ -156,7 +156,9 @@ class Template:
     def _check_blocks(self) -> None:
         strange = [kind for kind in self.body.blocks if self.head.channels and kind not in self.head.channels]
         if strange:
-            raise TemplateMistake(f"Khối «{strange[0]}» không có trong mục «channels»; hãy sửa tên khối hoặc thêm kênh.")
+            raise TemplateMistake(
+                f"Khối «{strange[0]}» không có trong mục «channels»; hãy sửa tên khối hoặc thêm kênh."
+            )
 
     def _check_lines(self) -> None:
         for item in ("title", "summary", "link", "source", "card"):

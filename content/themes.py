@@ -55,9 +55,7 @@ THEMES: dict[ThemeName, Theme] = {
         ((226, 66, 60), (244, 112, 84), GLOW),
     ),
     "story": Theme("story", SAND, (250, 232, 207), SEA, (40, 68, 79), PHUONG, WHITE, (LAGOON, DEEP, PHUONG)),
-    "legal": Theme(
-        "legal", (247, 251, 250), (221, 236, 235), SEA, (36, 70, 82), DEEP, WHITE, (LAGOON, DEEP, PHUONG)
-    ),
+    "legal": Theme("legal", (247, 251, 250), (221, 236, 235), SEA, (36, 70, 82), DEEP, WHITE, (LAGOON, DEEP, PHUONG)),
     "slogan": Theme(
         "slogan", (9, 96, 108), (6, 70, 86), WHITE, (214, 238, 236), GLOW, SEA, (LAGOON, (77, 176, 178), GLOW)
     ),

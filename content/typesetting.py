@@ -141,9 +141,7 @@ def _width(word: str, weight: Weight) -> float:
     return face(weight, _REFERENCE).getlength(word)
 
 
-def _attempts(
-    words: Words, weight: Weight, box: tuple[int, int], sizes: tuple[int, int], max_lines: int
-) -> list[int]:
+def _attempts(words: Words, weight: Weight, box: tuple[int, int], sizes: tuple[int, int], max_lines: int) -> list[int]:
     """The largest size that may fit and three a little smaller, whose breaks may read better."""
     low, high = sizes[1], sizes[0]
     while low < high:
@@ -287,9 +285,7 @@ def measure(lines: tuple[str, ...], weight: Weight, size: int) -> Setting:
     top = ceil(-boxes[0][1])
     height = top + leading * (len(lines) - 1) + ceil(boxes[-1][3])
     width = ceil(
-        max(
-            max(box[2], font.getlength(line)) - min(0, box[0]) for box, line in zip(boxes, lines, strict=True)
-        )
+        max(max(box[2], font.getlength(line)) - min(0, box[0]) for box, line in zip(boxes, lines, strict=True))
     )
     return Setting(lines, weight, size, leading, top, height, width)
 

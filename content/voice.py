@@ -38,9 +38,7 @@ def speak(text: str, region: Region = "north", rate: int = 150) -> bytes:
     if not text:
         raise VoiceMistake("Lời đọc đang trống, chưa có gì để nghe thử.")
     if len(text) > MAX_LETTERS:
-        raise VoiceMistake(
-            f"Lời đọc dài quá {MAX_LETTERS:,} ký tự; hãy chia thành nhiều bản tin.".replace(",", ".")
-        )
+        raise VoiceMistake(f"Lời đọc dài quá {MAX_LETTERS:,} ký tự; hãy chia thành nhiều bản tin.".replace(",", "."))
     return _wav(_run(_command(_VOICES[region], rate), text))
 
 
@@ -54,9 +52,7 @@ def _command(voice: str, rate: int) -> tuple[str, ...]:
 
 def _run(command: tuple[str, ...], text: str) -> bytes:
     try:
-        done = subprocess.run(
-            command, input=text.encode(), capture_output=True, timeout=SECONDS_TO_SPEAK, check=True
-        )
+        done = subprocess.run(command, input=text.encode(), capture_output=True, timeout=SECONDS_TO_SPEAK, check=True)
     except subprocess.TimeoutExpired as error:
         late = "Giọng đọc thử chạy quá lâu và đã được dừng; hãy thử lại hoặc chia ngắn bản tin."
         raise VoiceMistake(late, temporary=True) from error

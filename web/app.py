@@ -25,7 +25,10 @@ MESSAGES = {
     405: ("Chưa làm được", "Trang này không nhận yêu cầu kiểu đó. Hãy quay lại trang trước và bấm nút trên trang."),
     413: ("Dữ liệu quá lớn", "Dữ liệu gửi lên quá lớn. Hãy chọn ảnh nhẹ hơn rồi gửi lại."),
     422: ("Dữ liệu chưa đúng", "Có giá trị chưa đúng trong yêu cầu. Hãy quay lại trang trước, kiểm tra rồi gửi lại."),
-    500: ("Có lỗi xảy ra", "Chương trình gặp lỗi ngoài dự kiến. Những gì đã lưu vẫn còn. Hãy thử lại; nếu vẫn lỗi, báo người quản trị."),
+    500: (
+        "Có lỗi xảy ra",
+        "Chương trình gặp lỗi ngoài dự kiến. Những gì đã lưu vẫn còn. Hãy thử lại; nếu vẫn lỗi, báo người quản trị.",
+    ),
 }
 
 
@@ -83,6 +86,9 @@ def _on_bug(request: Request, error: Exception) -> Response:
 def _error(request: Request, status: int, text: str = "") -> HTMLResponse:
     title, usual = MESSAGES.get(status, (HTTPStatus(status).phrase, MESSAGES[400][1]))
     if status == 401:
-        title, usual = "Phiên làm việc đã hết", "Hãy đăng nhập lại ở một thẻ khác rồi quay lại đây: nội dung đang nhập vẫn còn trên trang này."
+        title, usual = (
+            "Phiên làm việc đã hết",
+            "Hãy đăng nhập lại ở một thẻ khác rồi quay lại đây: nội dung đang nhập vẫn còn trên trang này.",
+        )
     name = "error_piece.html" if wants_fragment(request) else "error.html"
     return bare(request.app.state.house, name, status, code=status, title=title, text=text or usual)

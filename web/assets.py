@@ -109,7 +109,13 @@ class Assets:
 
 
 def _paths() -> dict[str, Path]:
-    own = {path.name: path for folder in OWN_FOLDERS if folder.is_dir() for path in sorted(folder.iterdir()) if path.is_file()}
+    own = {
+        path.name: path
+        for folder in OWN_FOLDERS
+        if folder.is_dir()
+        for path in sorted(folder.iterdir())
+        if path.is_file()
+    }
     return {name: NODE_MODULES / path for name, path in PACKAGED.items()} | own
 
 

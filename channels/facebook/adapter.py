@@ -179,9 +179,7 @@ class Facebook(Channel):
 
     async def _posts(self, after: str) -> Posts | None:
         params: dict[str, str | int] = {"fields": "id,message,permalink_url,created_time", "limit": 50}
-        seen = await self._api().get(
-            f"/{self.settings.page_id}/posts", **params, **({"after": after} if after else {})
-        )
+        seen = await self._api().get(f"/{self.settings.page_id}/posts", **params, **({"after": after} if after else {}))
         return seen.read(Posts) if isinstance(seen, Answer) else None
 
     async def measure(self, remote_id: str) -> Measure:
@@ -195,15 +193,11 @@ class Facebook(Channel):
     async def _counts(self, remote_id: str) -> tuple[Figure, ...] | Measure:
         seen = await self._api().get(f"/{remote_id}", fields=_COUNTS)
         if not isinstance(seen, Answer):
-            return Measure(
-                reason=Reason.UNREACHABLE if isinstance(seen, Unknown) else seen.reason, detail=seen.detail
-            )
+            return Measure(reason=Reason.UNREACHABLE if isinstance(seen, Unknown) else seen.reason, detail=seen.detail)
         counted = seen.read(Reactions)
         if counted is None:
             return Measure(reason=Reason.UNREACHABLE, detail="Facebook không trả số liệu lúc này.")
-        found = [
-            Figure(name="Lượt chia sẻ", value=counted.shares.count, formula="shares của bài, do Facebook đếm")
-        ]
+        found = [Figure(name="Lượt chia sẻ", value=counted.shares.count, formula="shares của bài, do Facebook đếm")]
         if counted.reactions:
             found.append(_total("Lượt bày tỏ cảm xúc", "reactions", counted.reactions))
         if counted.comments:

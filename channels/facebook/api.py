@@ -207,9 +207,7 @@ def _after_parameter(error: GraphError, label: str) -> Refused | Unknown:
     if known:
         return Refused(reason=known[0], detail=f"Facebook từ chối ({label}): {known[1]}.")
     if error.code == 100 and error.error_subcode not in _MAYBE_OURS:
-        return Refused(
-            reason=Reason.REJECTED, detail=f"Facebook từ chối ({label}): một nội dung gửi lên không hợp lệ."
-        )
+        return Refused(reason=Reason.REJECTED, detail=f"Facebook từ chối ({label}): một nội dung gửi lên không hợp lệ.")
     return Unknown(detail=f"Facebook báo lỗi chưa rõ bài đã lên hay chưa ({label}).")
 
 
@@ -230,9 +228,7 @@ def usages(headers: dict[str, str]) -> list[Usage]:
     try:
         found += [
             use
-            for uses in UseCases.model_validate_json(
-                headers.get("x-business-use-case-usage", "{}")
-            ).root.values()
+            for uses in UseCases.model_validate_json(headers.get("x-business-use-case-usage", "{}")).root.values()
             for use in uses
         ]
         for name in ("x-app-usage", "x-page-usage"):
@@ -260,9 +256,7 @@ class Api:
 
     async def get(self, path: str, **params: str | int) -> Answer | Deferred | Refused | Unknown:
         """Read."""
-        return self._read(
-            await self._tools.wire.call("GET", self._root + path, params={**params, **self._keys})
-        )
+        return self._read(await self._tools.wire.call("GET", self._root + path, params={**params, **self._keys}))
 
     async def post(
         self, path: str, fields: dict[str, str], files: dict[str, Any] | None = None, visible: bool = False
@@ -275,9 +269,7 @@ class Api:
 
     async def delete(self, path: str) -> Answer | Deferred | Refused | Unknown:
         """Take something away."""
-        return self._read(
-            await self._tools.wire.call("DELETE", self._root + path, params=self._keys, visible=True)
-        )
+        return self._read(await self._tools.wire.call("DELETE", self._root + path, params=self._keys, visible=True))
 
     def _read(self, seen: Seen) -> Answer | Deferred | Refused | Unknown:
         if isinstance(seen, Silence):

@@ -188,9 +188,7 @@ class FacebookTwin(Twin):
         post |= {"at": self.now().isoformat(), "listed_at": seen.isoformat()}
         self.state.put("facebook.post", id, post)
         for photo in photos:
-            self.state.put(
-                "facebook.photo", photo, {**(self.state.get("facebook.photo", photo) or {}), "used": True}
-            )
+            self.state.put("facebook.photo", photo, {**(self.state.get("facebook.photo", photo) or {}), "used": True})
         return post
 
     async def posts(self, account: str, said: dict[str, Any], request: Request) -> Response:
@@ -198,9 +196,7 @@ class FacebookTwin(Twin):
         if request.path_params["id"] != page_id(account):
             return _missing(request)
         listed = [
-            post
-            for post in reversed(self._of(account))
-            if datetime.fromisoformat(post["listed_at"]) <= self.now()
+            post for post in reversed(self._of(account)) if datetime.fromisoformat(post["listed_at"]) <= self.now()
         ]
         start, limit = int(said.get("after") or 0), min(int(said.get("limit", 25)), 100)
         rows = [shown.listed(post, self._link(post)) for post in listed[start : start + limit]]
@@ -243,9 +239,7 @@ class FacebookTwin(Twin):
     async def page_page(self, request: Request) -> Response:
         """The page's posts as a citizen sees them, newest first."""
         account = request.path_params["account"]
-        cards = [
-            shown.card(post, self.now(), f"{self.base_url}/photo/") for post in reversed(self._of(account))
-        ]
+        cards = [shown.card(post, self.now(), f"{self.base_url}/photo/") for post in reversed(self._of(account))]
         return pages.answer(shown.page(f"Trang {account}", cards))
 
     async def post_page(self, request: Request) -> Response:
@@ -254,9 +248,7 @@ class FacebookTwin(Twin):
         if post is None or post.get("gone"):
             return pages.answer(shown.page("Nội dung này hiện không xem được", []), 404)
         return pages.answer(
-            shown.page(
-                f"Bài của {post['account']}", [shown.card(post, self.now(), f"{self.base_url}/photo/")]
-            )
+            shown.page(f"Bài của {post['account']}", [shown.card(post, self.now(), f"{self.base_url}/photo/")])
         )
 
     async def photo_file(self, request: Request) -> Response:
@@ -267,16 +259,11 @@ class FacebookTwin(Twin):
     def traces(self) -> list[Trace]:
         """Every post that is there, oldest first, whether the list shows it already or not."""
         posts = [post for _, post in self.state.all("facebook.post") if not post.get("gone")]
-        return [
-            shown.trace(post, self.now(), [self.state.file(name) for name in post["photos"]])
-            for post in posts
-        ]
+        return [shown.trace(post, self.now(), [self.state.file(name) for name in post["photos"]]) for post in posts]
 
     def _of(self, account: str) -> list[dict[str, Any]]:
         return [
-            post
-            for _, post in self.state.all("facebook.post")
-            if post["account"] == account and not post.get("gone")
+            post for _, post in self.state.all("facebook.post") if post["account"] == account and not post.get("gone")
         ]
 
     def _post(self, account: str, id: str) -> dict[str, Any] | None:
@@ -289,6 +276,4 @@ class FacebookTwin(Twin):
 
 def _missing(request: Request) -> Response:
     id = request.path_params["id"]
-    return wrong(
-        100, f"Object with ID '{id}' does not exist or cannot be loaded due to missing permissions", 400, 33
-    )
+    return wrong(100, f"Object with ID '{id}' does not exist or cannot be loaded due to missing permissions", 400, 33)

@@ -109,9 +109,7 @@ class Loudspeaker(Channel):
         if not self.settings.voice:
             return EMPTY
         try:
-            take = await asyncio.get_running_loop().run_in_executor(
-                studio.STUDIO, self._record, message, part
-            )
+            take = await asyncio.get_running_loop().run_in_executor(studio.STUDIO, self._record, message, part)
         except (VoiceMistake, AudioMistake) as error:
             if error.temporary:
                 return Deferred(reason=Reason.BUSY, detail=str(error))
@@ -218,22 +216,16 @@ class Loudspeaker(Channel):
             if days.taken_down(folder, id).exists():
                 return Found(verdict="out", remote_id=id, detail="Bản tin đã được gỡ khỏi danh sách phát.")
         except OSError as error:
-            return Found(
-                verdict="unclear", detail=f"Không đọc được thư mục chương trình ({error_name(error)})."
-            )
+            return Found(verdict="unclear", detail=f"Không đọc được thư mục chương trình ({error_name(error)}).")
         return Found(verdict="absent")
 
     def _measure(self, remote_id: str) -> Measure:
         path = self._inside(remote_id)
-        card = path and (
-            days.read_card(path) or days.read_card(days.taken_down(self.settings.folder, remote_id))
-        )
+        card = path and (days.read_card(path) or days.read_card(days.taken_down(self.settings.folder, remote_id)))
         if not card:
             return Measure(reason=Reason.NOT_FOUND, detail="Không thấy chương trình này trong thư mục.")
         source = (
-            "thời lượng đo được của tệp âm thanh"
-            if card.sha256
-            else "thời lượng ước tính theo số tiếng của kịch bản"
+            "thời lượng đo được của tệp âm thanh" if card.sha256 else "thời lượng ước tính theo số tiếng của kịch bản"
         )
         air = Figure(
             name=AIR_SECONDS,

@@ -20,9 +20,7 @@ def not_written(error: OSError) -> Deferred | Refused:
             reason=Reason.MISCONFIGURED,
             detail="Không ghi được vào thư mục chương trình; hãy kiểm tra đường dẫn và quyền ghi trong thiết lập kênh.",
         )
-    return Deferred(
-        reason=Reason.BUSY, detail=f"Thư mục chương trình tạm thời không ghi được ({error_name(error)})."
-    )
+    return Deferred(reason=Reason.BUSY, detail=f"Thư mục chương trình tạm thời không ghi được ({error_name(error)}).")
 
 
 def error_name(error: OSError) -> str:

@@ -12,9 +12,7 @@ _ENDED = (".", "!", "?", "…", ":", ";", ".”", "!”")
 _THANKS = "cảm ơn"
 
 
-def script(
-    document: Document, opening: str, closing: str, lexicon: Lexicon, region: Region
-) -> tuple[Reading, Reading]:
+def script(document: Document, opening: str, closing: str, lexicon: Lexicon, region: Region) -> tuple[Reading, Reading]:
     """The whole script and, apart, what the document itself says in it (title and body)."""
     body = [text for text in map(_sentence, _paragraphs(document)) if text]
     frame = [*_opening(opening), *body, *_source(document), *_closing(closing, body)]

@@ -37,9 +37,7 @@ def take_of(data: object) -> Take | None:
         return None
 
 
-def record(
-    folder: Path, key: str, script: str, title: str, station: str, region: Region, now: datetime
-) -> Take:
+def record(folder: Path, key: str, script: str, title: str, station: str, region: Region, now: datetime) -> Take:
     """Speak and level a script, or find it already made; raises VoiceMistake, AudioMistake, OSError."""
     aside = folder / ASIDE
     aside.mkdir(parents=True, exist_ok=True)
@@ -73,9 +71,7 @@ def _made_before(aside: Path, name: str) -> Take | None:
     return take if whole(aside.parent, take) else None
 
 
-def _make(
-    aside: Path, name: str, script: str, title: str, station: str, region: Region, now: datetime
-) -> Take:
+def _make(aside: Path, name: str, script: str, title: str, station: str, region: Region, now: datetime) -> Take:
     made = programme(speak(script, region), title, station, synthetic=True)
     take = Take(
         file=f"{name}.mp3",

@@ -28,9 +28,7 @@ def problems(message: Message, max_minutes: int) -> list[Problem]:
     said = message.parts[0].body
     count = _count(message)
     if not said.strip() or count == 0:
-        return [
-            Problem(level="error", text="Bản tin chưa có lời đọc; hãy viết nội dung cho loa truyền thanh.")
-        ]
+        return [Problem(level="error", text="Bản tin chưa có lời đọc; hãy viết nội dung cho loa truyền thanh.")]
     return [*_length(said, max_minutes), *_brevity(count), *_doubts(message)]
 
 
@@ -64,7 +62,5 @@ def _doubts(message: Message) -> list[Problem]:
         for doubt in doubts[:_SHOWN]
     ]
     if len(doubts) > _SHOWN:
-        shown.append(
-            f"Còn {len(doubts) - _SHOWN} chỗ khác chưa chắc cách đọc; hãy nghe thử trước khi gửi duyệt."
-        )
+        shown.append(f"Còn {len(doubts) - _SHOWN} chỗ khác chưa chắc cách đọc; hãy nghe thử trước khi gửi duyệt.")
     return [Problem(level="warning", text=text) for text in shown]

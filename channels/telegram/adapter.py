@@ -53,9 +53,13 @@ class TelegramSettings(ChannelSettings):
 
     secret_fields: ClassVar[tuple[str, ...]] = ("token",)
 
-    token: str = Field(repr=False, min_length=1, title="Mã của bot (token)", description="Do @BotFather cấp khi tạo bot")
+    token: str = Field(
+        repr=False, min_length=1, title="Mã của bot (token)", description="Do @BotFather cấp khi tạo bot"
+    )
     chat_id: str = Field(
-        pattern=r"^(@[A-Za-z][A-Za-z0-9_]{3,31}|-\d{5,20})$", title="Mã kênh", description="Ví dụ: @phuonglethanhnghi hoặc -1001234567890"
+        pattern=r"^(@[A-Za-z][A-Za-z0-9_]{3,31}|-\d{5,20})$",
+        title="Mã kênh",
+        description="Ví dụ: @phuonglethanhnghi hoặc -1001234567890",
     )
     username: str = Field(
         default="", pattern=r"^([A-Za-z][A-Za-z0-9_]{3,31})?$", title="Tên kênh công khai", description="Không có dấu @"
@@ -153,7 +157,12 @@ class Telegram(Channel):
         chat = self._number or self.settings.chat_id
         if photo is not None:
             return await bot.send_photo(
-                chat, photo, caption=part.body, parse_mode=ParseMode.HTML, reply_parameters=reply, filename=_file_name(part)
+                chat,
+                photo,
+                caption=part.body,
+                parse_mode=ParseMode.HTML,
+                reply_parameters=reply,
+                filename=_file_name(part),
             )
         shown = LinkPreviewOptions(url=part.link) if part.link and first else LinkPreviewOptions(is_disabled=True)
         return await bot.send_message(
@@ -175,7 +184,9 @@ class Telegram(Channel):
             page = await self._page(before)
             if page is None:
                 return Found(verdict="unclear", detail=_UNCLEAR)
-            hit = next((post for post in reversed(page.posts) if post.at >= start and preview.holds(post.text, marker)), None)
+            hit = next(
+                (post for post in reversed(page.posts) if post.at >= start and preview.holds(post.text, marker)), None
+            )
             if hit is not None:
                 chat = await self._chat_number()
                 return Found(verdict="out", remote_id=f"{chat}:{hit.id}", url=self._url(chat, hit.id))
@@ -214,10 +225,14 @@ class Telegram(Channel):
     async def _with_views(self, figures: tuple[Figure, ...], id: int) -> Measure:
         page = await self._page(before=id + 1)
         if page is None:
-            return Measure(figures=figures, reason=Reason.UNREACHABLE, detail="Không đọc được trang công khai của kênh.")
+            return Measure(
+                figures=figures, reason=Reason.UNREACHABLE, detail="Không đọc được trang công khai của kênh."
+            )
         post = next((post for post in page.posts if post.id == id), None)
         if post is None:
-            return Measure(figures=figures, reason=Reason.NOT_FOUND, detail="Tin không còn trên trang công khai của kênh.")
+            return Measure(
+                figures=figures, reason=Reason.NOT_FOUND, detail="Tin không còn trên trang công khai của kênh."
+            )
         seen = preview.views(post.views)
         return Measure(figures=(*figures, _views_figure(*seen)) if seen else figures)
 
@@ -226,7 +241,9 @@ class Telegram(Channel):
         chat, _, _ = remote_id.rpartition(":")
         id = _message_id(remote_id)
         if not chat or id is None:
-            return Refused(reason=Reason.NOT_FOUND, detail="Mã tin Telegram không đúng nên không gỡ được; hãy gỡ bằng tay.")
+            return Refused(
+                reason=Reason.NOT_FOUND, detail="Mã tin Telegram không đúng nên không gỡ được; hãy gỡ bằng tay."
+            )
         done = await self._ask(lambda bot: bot.delete_message(chat, id))
         if not isinstance(done, Failure):
             return Published(remote_id=remote_id) if done else Unknown(detail="Telegram không xác nhận đã gỡ.")
@@ -274,6 +291,8 @@ def _reason(result: Outcome) -> Reason:
 
 
 def _rights(member: Any) -> Reason | None:
-    if isinstance(member, ChatMemberOwner) or (isinstance(member, ChatMemberAdministrator) and member.can_post_messages):
+    if isinstance(member, ChatMemberOwner) or (
+        isinstance(member, ChatMemberAdministrator) and member.can_post_messages
+    ):
         return None
     return Reason.FORBIDDEN

@@ -84,9 +84,7 @@ class _Object(BaseModel, extra="allow"):
     pass
 
 
-async def ask(
-    wire: Wire, api_url: str, token: str, call: Callable[[Bot], Awaitable[Result]]
-) -> Result | Failure:
+async def ask(wire: Wire, api_url: str, token: str, call: Callable[[Bot], Awaitable[Result]]) -> Result | Failure:
     """The result of one method of a Bot, or the Failure; never raises for anything that the network did."""
     transport = wire.visible_transport()
     request = _Request(transport, wire.timeout)
@@ -129,7 +127,8 @@ _BAD_FORMAT = Refused(
 )
 _GONE = Refused(reason=Reason.NOT_FOUND, detail="Tin không còn trên kênh Telegram; có thể đã bị gỡ trước đó.")
 _KEPT = Refused(
-    reason=Reason.FORBIDDEN, detail="Telegram không cho bot gỡ tin này. Hãy bật quyền «Xóa tin nhắn» cho bot hoặc gỡ bằng tay."
+    reason=Reason.FORBIDDEN,
+    detail="Telegram không cho bot gỡ tin này. Hãy bật quyền «Xóa tin nhắn» cho bot hoặc gỡ bằng tay.",
 )
 _TOKEN = Refused(
     reason=Reason.UNAUTHORIZED,
@@ -169,7 +168,9 @@ _PREFIXES: tuple[tuple[str, Refused], ...] = (
 def outcome(failure: Failure, now: datetime) -> Outcome:
     """What a failed call means for the post: refused only on Telegram's word, put off only where surely not out."""
     if failure.guarded:
-        return Refused(reason=Reason.MISCONFIGURED, detail="Địa chỉ máy chủ Telegram trong phần Kênh không được phép dùng.")
+        return Refused(
+            reason=Reason.MISCONFIGURED, detail="Địa chỉ máy chủ Telegram trong phần Kênh không được phép dùng."
+        )
     if failure.error is not None:
         return _answered(failure.error, now)
     if not failure.sent:
@@ -200,7 +201,9 @@ def _bad_request(error: ApiError) -> Refused:
     if said in _EXACT:
         return _EXACT[said]
     known = next((refused for prefix, refused in _PREFIXES if said.startswith(prefix)), None)
-    return known or Refused(reason=Reason.REJECTED, detail=f"Telegram từ chối bài: «{cut(_TOKEN_LIKE.sub('…', said), 200)}».")
+    return known or Refused(
+        reason=Reason.REJECTED, detail=f"Telegram từ chối bài: «{cut(_TOKEN_LIKE.sub('…', said), 200)}»."
+    )
 
 
 def is_gone(result: Outcome) -> bool:

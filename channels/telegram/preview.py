@@ -13,7 +13,9 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, ValidationError
 
 from content.text import squeeze
 
-_VOID = frozenset({"br", "img", "meta", "link", "input", "hr", "source", "wbr", "area", "base", "col", "embed", "track"})
+_VOID = frozenset(
+    {"br", "img", "meta", "link", "input", "hr", "source", "wbr", "area", "base", "col", "embed", "track"}
+)
 _VIEWS = re.compile(r"(\d+)(?:\.(\d{1,2}))?([KM]?)")
 _FACTOR = {"": 1, "K": 1_000, "M": 1_000_000}
 

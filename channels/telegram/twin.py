@@ -124,7 +124,9 @@ class TelegramTwin(Twin):
 
     def traces(self) -> list[Trace]:
         """Every message that stands in a channel, oldest first."""
-        found = [self._trace(channel, row) for channel in self.shelves.channels() for row in self.shelves.messages(channel)]
+        found = [
+            self._trace(channel, row) for channel in self.shelves.channels() for row in self.shelves.messages(channel)
+        ]
         return sorted(found, key=lambda trace: trace.at)
 
     def _trace(self, channel: ChannelRow, row: MessageRow) -> Trace:
@@ -144,7 +146,10 @@ async def _parameters(request: Request) -> tuple[dict[str, str], dict[str, bytes
     files: dict[str, bytes] = {}
     if request.headers.get("content-type", "").startswith("application/json"):
         raw = json.loads(await request.body() or b"{}")
-        return {**given, **{key: value if isinstance(value, str) else json.dumps(value) for key, value in raw.items()}}, files
+        return {
+            **given,
+            **{key: value if isinstance(value, str) else json.dumps(value) for key, value in raw.items()},
+        }, files
     async with request.form(max_part_size=2_000_000) as form:
         for key, value in form.multi_items():
             if isinstance(value, UploadFile):

@@ -60,7 +60,10 @@ class Call:
         wanted = self.given.get("chat_id", "")
         if not wanted:
             raise bad("chat_id is empty")
-        if wanted in (str(self.own.number), f"@{self.own.username}") or wanted.casefold() == f"@{self.own.username}".casefold():
+        if (
+            wanted in (str(self.own.number), f"@{self.own.username}")
+            or wanted.casefold() == f"@{self.own.username}".casefold()
+        ):
             return self.own
         if any(wanted in (str(channel.number), f"@{channel.username}") for channel in self.shelves.channels()):
             raise Refusal(403, "Forbidden: bot is not a member of the channel chat")
@@ -122,12 +125,19 @@ class Call:
 
 def get_me(call: Call) -> Any:
     """https://core.telegram.org/bots/api#getme"""
-    return {**_bot(call.own), "can_join_groups": True, "can_read_all_group_messages": False, "supports_inline_queries": False}
+    return {
+        **_bot(call.own),
+        "can_join_groups": True,
+        "can_read_all_group_messages": False,
+        "supports_inline_queries": False,
+    }
 
 
 def get_chat(call: Call) -> Any:
     """https://core.telegram.org/bots/api#getchat"""
-    gifts = dict.fromkeys(("unlimited_gifts", "limited_gifts", "unique_gifts", "premium_subscription", "gifts_from_channels"), False)
+    gifts = dict.fromkeys(
+        ("unlimited_gifts", "limited_gifts", "unique_gifts", "premium_subscription", "gifts_from_channels"), False
+    )
     return {**_chat(call.chat()), "accent_color_id": 0, "max_reaction_count": 11, "accepted_gift_types": gifts}
 
 
@@ -277,7 +287,12 @@ def _edit(call: Call, row: MessageRow, text: str, entities: list[dict[str, Any]]
 
 
 def _bot(channel: ChannelRow) -> dict[str, Any]:
-    return {"id": channel.bot_id, "is_bot": True, "first_name": f"Bot {channel.title}", "username": f"{channel.username[:28]}_bot"}
+    return {
+        "id": channel.bot_id,
+        "is_bot": True,
+        "first_name": f"Bot {channel.title}",
+        "username": f"{channel.username[:28]}_bot",
+    }
 
 
 def _chat(channel: ChannelRow) -> dict[str, Any]:

@@ -23,7 +23,11 @@ def channel_page(channel: ChannelRow, rows: list[MessageRow], base_url: str, now
     """The channel's public page with these posts."""
     posts = [_post(channel, row, base_url, now) for row in rows]
     return _PAGES.get_template("twin_page.html").render(
-        channel=channel, members=short_number(channel.members), posts=posts, base_url=base_url, older=rows[0].id if rows else 0
+        channel=channel,
+        members=short_number(channel.members),
+        posts=posts,
+        base_url=base_url,
+        older=rows[0].id if rows else 0,
     )
 
 

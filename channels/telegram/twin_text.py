@@ -14,7 +14,9 @@ _TYPES = {
     "s": "strikethrough", "strike": "strikethrough", "del": "strikethrough", "tg-spoiler": "spoiler", "span": "spoiler",
     "a": "text_link", "code": "code", "pre": "pre", "blockquote": "blockquote", "tg-emoji": "custom_emoji",
 }  # fmt: skip
-_TOKEN = re.compile(r"(?P<reference>&(?:#x[0-9a-fA-F]{1,6}|#\d{1,7}|lt|gt|amp|quot)(?![0-9A-Za-z]);?)|(?P<mark><)|(?P<words>[^<&]+|&)")
+_TOKEN = re.compile(
+    r"(?P<reference>&(?:#x[0-9a-fA-F]{1,6}|#\d{1,7}|lt|gt|amp|quot)(?![0-9A-Za-z]);?)|(?P<mark><)|(?P<words>[^<&]+|&)"
+)
 _OPEN = re.compile(r"<(?P<name>[^\s>]*)(?P<rest>(?:[^>\"']|\"[^\"]*\"|'[^']*')*)>")
 _CLOSE = re.compile(r"</(?P<name>[^\s>]*)\s*(?P<end>>?)")
 _ATTRIBUTE = re.compile(r"\s*(?P<name>[^\s=]*)\s*(?P<sign>=?)\s*(?P<value>\"[^\"]*\"|'[^']*'|[A-Za-z0-9.-]*)")
@@ -137,7 +139,12 @@ def _overlap(one: dict[str, Any], other: dict[str, Any]) -> bool:
 
 def _found(text: str) -> list[dict[str, Any]]:
     links = [("url", match) for match in _LINK.finditer(text)]
-    tags = [("hashtag", match) for match in _HASHTAG.finditer(text) if not any(m.start() <= match.start() < m.end() for _, m in links)]
+    tags = [
+        ("hashtag", match)
+        for match in _HASHTAG.finditer(text)
+        if not any(m.start() <= match.start() < m.end() for _, m in links)
+    ]
     return [
-        {"type": kind, "offset": units(text[: match.start()]), "length": units(match[0])} for kind, match in [*links, *tags]
+        {"type": kind, "offset": units(text[: match.start()]), "length": units(match[0])}
+        for kind, match in [*links, *tags]
     ]

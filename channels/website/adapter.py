@@ -43,7 +43,9 @@ class WebsiteSettings(ChannelSettings):
 
     secret_fields: ClassVar[tuple[str, ...]] = ("token",)
 
-    site_url: str = Field(title="Địa chỉ trang", description="Ví dụ: https://lethanhnghi.example.vn", pattern=r"^https?://[^\s]+$")
+    site_url: str = Field(
+        title="Địa chỉ trang", description="Ví dụ: https://lethanhnghi.example.vn", pattern=r"^https?://[^\s]+$"
+    )
     ward: str = Field(title="Mã phường trên trang", pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$")
     token: str = Field(title="Khóa xuất bản", min_length=16, repr=False)
 
@@ -105,7 +107,9 @@ class Website(Channel):
     async def publish(self, message: Message, part: int, handle: Handle, earlier: tuple[str, ...]) -> Outcome:
         """Put the article under its key."""
         body = self._article(message, part).model_dump(mode="json")
-        seen = await self.tools.wire.call("PUT", self._url(message.key), visible=True, headers=self._headers(), json=body)
+        seen = await self.tools.wire.call(
+            "PUT", self._url(message.key), visible=True, headers=self._headers(), json=body
+        )
         return outcome.visible(seen, message.key, self.tools.now())
 
     async def find(self, message: Message, part: int, handle: Handle, since: datetime) -> Found:
@@ -186,4 +190,3 @@ class Website(Channel):
 
     def _headers(self) -> dict[str, str]:
         return {"authorization": f"Bearer {self.settings.token}"}
-

@@ -41,7 +41,9 @@ def render(document: Document, key: str, picture: Picture | None) -> Message:
 def _action(document: Document) -> str:
     if not document.link or not document.link.startswith(("https://", "http://")):
         return ""
-    return f'<p class="action"><a href="{escaping.escape(document.link)}">{escaping.escape(document.link_label)}</a></p>'
+    return (
+        f'<p class="action"><a href="{escaping.escape(document.link)}">{escaping.escape(document.link_label)}</a></p>'
+    )
 
 
 def _signature(document: Document) -> str:

@@ -73,14 +73,10 @@ class ZaloSettings(ChannelSettings):
     renew_at: datetime | None = Field(default=None, title="Làm mới mã truy cập lúc")
     author: str = Field(default="", max_length=AUTHOR_LIMIT, title="Tên tác giả ghi trên bài")
     comment: Literal["show", "hide"] = Field(default="show", title="Cho phép bình luận")
-    visibility: Literal["show", "hide"] = Field(
-        default="show", title="Bài đăng hiện hay ẩn (ẩn: để thử kết nối)"
-    )
+    visibility: Literal["show", "hide"] = Field(default="show", title="Bài đăng hiện hay ẩn (ẩn: để thử kết nối)")
     host: str = Field(default="https://openapi.zalo.me", title="Máy chủ API")
     oauth_host: str = Field(default="https://oauth.zaloapp.com", title="Máy chủ cấp mã truy cập")
-    link: str = Field(
-        default="https://post.oa.zalo.me/d/{oa}?id={id}&pageId={oa}", title="Dạng liên kết của bài"
-    )
+    link: str = Field(default="https://post.oa.zalo.me/d/{oa}?id={id}&pageId={oa}", title="Dạng liên kết của bài")
 
 
 class Zalo(Channel):
@@ -125,9 +121,7 @@ class Zalo(Channel):
         now = self.tools.now()
         if self.settings.renew_at is not None and now < self.settings.renew_at:
             return None
-        pair = await self._api().refresh(
-            self.settings.app_id, self.settings.app_secret, self.settings.refresh_token
-        )
+        pair = await self._api().refresh(self.settings.app_id, self.settings.app_secret, self.settings.refresh_token)
         if isinstance(pair, Reason):
             return pair
         return {
@@ -169,18 +163,14 @@ class Zalo(Channel):
         if seen.error in (OK, PROCESSING):
             return self._ask_again(handle)
         judged = after_code(seen.error, self.tools.now())
-        forgotten = isinstance(judged, Unknown) or (
-            isinstance(judged, Refused) and judged.reason is Reason.REJECTED
-        )
+        forgotten = isinstance(judged, Unknown) or (isinstance(judged, Refused) and judged.reason is Reason.REJECTED)
         return None if forgotten else judged
 
     def _ask_again(self, handle: Handle) -> Outcome:
         looks = int(handle.data.get("looks", 0))
         now = self.tools.now()
         if looks >= len(_LOOKS):
-            return Deferred(
-                reason=Reason.BUSY, retry_at=now + _AGAIN, detail="Zalo xử lý bài lâu hơn thường lệ."
-            )
+            return Deferred(reason=Reason.BUSY, retry_at=now + _AGAIN, detail="Zalo xử lý bài lâu hơn thường lệ.")
         waiting = Handle(data={**handle.data, "looks": looks + 1})
         return Pending(handle=waiting, retry_at=now + timedelta(seconds=_LOOKS[looks]))
 
@@ -201,9 +191,7 @@ class Zalo(Channel):
             seen = await self._api().post("/v2.0/article/verify", {"token": taken.token})
             if isinstance(seen, Envelope) and seen.error == OK:
                 return Published(remote_id=id, url=self._link(id))
-        return Pending(
-            handle=Handle(data={"id": id}), retry_at=self.tools.now() + timedelta(seconds=_LOOKS[0])
-        )
+        return Pending(handle=Handle(data={"id": id}), retry_at=self.tools.now() + timedelta(seconds=_LOOKS[0]))
 
     async def find(self, message: Message, part: int, handle: Handle, since: datetime) -> Found:
         """By id where there is one; else by title among the articles created since (less five minutes)."""
@@ -227,18 +215,14 @@ class Zalo(Channel):
         for medium in media:
             same = squeeze(medium.title) == squeeze(title) and moment(medium.create_date) >= since
             if same and medium.status == self.settings.visibility:
-                return Found(
-                    verdict="out", remote_id=medium.id, url=medium.link_view or self._link(medium.id)
-                )
+                return Found(verdict="out", remote_id=medium.id, url=medium.link_view or self._link(medium.id))
         return Found(verdict="absent")
 
     async def _media(self, enough: Any) -> list[Medium] | None:
         """Articles, newest first, up to and including the first that is ``enough``; None where a page failed."""
         found: list[Medium] = []
         for page in range(_PAGES):
-            seen = await self._api().get(
-                "/v2.0/article/getslice", offset=page * _PAGE, limit=_PAGE, type="normal"
-            )
+            seen = await self._api().get("/v2.0/article/getslice", offset=page * _PAGE, limit=_PAGE, type="normal")
             part = parsed(seen.data, Slice) if isinstance(seen, Envelope) and seen.error == OK else None
             if part is None:
                 return None
@@ -254,15 +238,11 @@ class Zalo(Channel):
             return Measure(reason=Reason.UNREACHABLE, detail="Zalo không trả số liệu lúc này.")
         medium = next((medium for medium in media if medium.id == remote_id), None)
         if medium is None:
-            return Measure(
-                reason=Reason.NOT_FOUND, detail="Không còn thấy bài này trong danh sách bài của Zalo."
-            )
+            return Measure(reason=Reason.NOT_FOUND, detail="Không còn thấy bài này trong danh sách bài của Zalo.")
         return Measure(
             figures=(
                 Figure(name="Lượt xem", value=medium.total_view, formula="total_view của bài, do Zalo đếm"),
-                Figure(
-                    name="Lượt chia sẻ", value=medium.total_share, formula="total_share của bài, do Zalo đếm"
-                ),
+                Figure(name="Lượt chia sẻ", value=medium.total_share, formula="total_share của bài, do Zalo đếm"),
             )
         )
 
@@ -271,9 +251,7 @@ class Zalo(Channel):
         seen = await self._api().post("/v2.0/article/remove", {"id": remote_id}, visible=True)
         if isinstance(seen, _FAILED):
             return seen
-        return (
-            Published(remote_id=remote_id) if seen.error == OK else after_code(seen.error, self.tools.now())
-        )
+        return Published(remote_id=remote_id) if seen.error == OK else after_code(seen.error, self.tools.now())
 
     async def health(self) -> Reason | None:
         """Whether the account answers with this token."""

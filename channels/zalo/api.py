@@ -182,9 +182,7 @@ class Api:
     ) -> Envelope | Deferred | Refused | Unknown:
         """POST JSON to the OA host."""
         return self._envelope(
-            await self._tools.wire.call(
-                "POST", self._host + path, headers=self._headers(), json=body, visible=visible
-            )
+            await self._tools.wire.call("POST", self._host + path, headers=self._headers(), json=body, visible=visible)
         )
 
     async def get(self, path: str, **params: str | int) -> Envelope | Deferred | Refused | Unknown:
@@ -193,9 +191,7 @@ class Api:
             await self._tools.wire.call("GET", self._host + path, headers=self._headers(), params=params)
         )
 
-    async def refresh(
-        self, app_id: str, app_secret: SecretStr, refresh_token: SecretStr
-    ) -> TokenPair | Reason:
+    async def refresh(self, app_id: str, app_secret: SecretStr, refresh_token: SecretStr) -> TokenPair | Reason:
         """Exchange the single-use refresh token; the old one is spent whether or not the answer arrives."""
         seen = await self._tools.wire.call(
             "POST",

@@ -69,9 +69,7 @@ def _lengths(part: Part, author: str) -> list[Problem]:
         ("author", "Tên tác giả", author, AUTHOR_LIMIT),
     ):
         if length(text) > limit:
-            found.append(
-                _error(field, f"{name} dài {length(text)} ký tự; Zalo cho tối đa {limit} ký tự, hãy rút gọn.")
-            )
+            found.append(_error(field, f"{name} dài {length(text)} ký tự; Zalo cho tối đa {limit} ký tự, hãy rút gọn."))
     return found
 
 

@@ -50,10 +50,7 @@ def medium(article: dict[str, Any], now: datetime, base_url: str) -> dict[str, A
 
 def detail(article: dict[str, Any]) -> dict[str, Any]:
     """The answer of ``getdetail``."""
-    return {
-        key: article[key]
-        for key in ("id", "type", "title", "author", "description", "body", "status", "comment")
-    }
+    return {key: article[key] for key in ("id", "type", "title", "author", "description", "body", "status", "comment")}
 
 
 def account(name: str) -> dict[str, Any]:
@@ -72,9 +69,7 @@ def account(name: str) -> dict[str, Any]:
 
 def card(article: dict[str, Any], now: datetime, picture_url: str) -> str:
     """The article drawn with the channel's own preview."""
-    part = Part(
-        body=_body_html(article), format="html", title=article["title"], summary=article["description"]
-    )
+    part = Part(body=_body_html(article), format="html", title=article["title"], summary=article["description"])
     message = Message(kind="zalo", key=article["id"], parts=(part,), extra={"author": article["author"]})
     return pages.card(
         _FOLDER,

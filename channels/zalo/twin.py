@@ -48,9 +48,7 @@ class ZaloTwin(Twin):
         """The OAuth, article and account endpoints, and the pages that citizens see."""
         return [
             Route("/v4/oa/access_token", self._tokens.exchange, methods=["POST"]),
-            *self._posts(
-                {"create": self.create, "update": self.update, "verify": self.verify, "remove": self.remove}
-            ),
+            *self._posts({"create": self.create, "update": self.update, "verify": self.verify, "remove": self.remove}),
             *self._gets(
                 {
                     "article/getslice": self.getslice,
@@ -70,10 +68,7 @@ class ZaloTwin(Twin):
         ]
 
     def _gets(self, handlers: dict[str, Handler]) -> list[BaseRoute]:
-        return [
-            Route(f"/v2.0/{path}", self._guarded(handler), methods=["GET"])
-            for path, handler in handlers.items()
-        ]
+        return [Route(f"/v2.0/{path}", self._guarded(handler), methods=["GET"]) for path, handler in handlers.items()]
 
     def _guarded(self, handler: Handler) -> Callable[[Request], Awaitable[Response]]:
         async def endpoint(request: Request) -> Response:
@@ -131,11 +126,7 @@ class ZaloTwin(Twin):
 
     async def _cover(self, said: dict[str, Any]) -> str | None:
         cover = said.get("cover")
-        url = (
-            str(cover.get("photo_url", ""))
-            if isinstance(cover, dict) and cover.get("cover_type") == "photo"
-            else ""
-        )
+        url = str(cover.get("photo_url", "")) if isinstance(cover, dict) and cover.get("cover_type") == "photo" else ""
         picture = await fetch(url)
         if picture is None:
             return None

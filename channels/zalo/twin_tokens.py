@@ -89,6 +89,4 @@ def _first(token: str, beginning: str) -> str:
 
 
 def _error(code: int, name: str, reason: str) -> Response:
-    return JSONResponse(
-        {"error": code, "error_name": name, "error_reason": reason, "error_description": reason}
-    )
+    return JSONResponse({"error": code, "error_name": name, "error_reason": reason, "error_description": reason})

@@ -23,14 +23,10 @@ pytestmark = pytest.mark.anyio
 
 
 def facebook(scene: Scene, tools: Tools, **changed: Any) -> Facebook:
-    return Facebook(
-        FacebookSettings.model_validate({**Facebook.rehearsal().settings(scene.place), **changed}), tools
-    )
+    return Facebook(FacebookSettings.model_validate({**Facebook.rehearsal().settings(scene.place), **changed}), tools)
 
 
-async def posted(
-    channel: Facebook, scene: Scene, number: int = 1, photo: bool = True
-) -> tuple[Message, Published]:
+async def posted(channel: Facebook, scene: Scene, number: int = 1, photo: bool = True) -> tuple[Message, Published]:
     message = channel.render(document(number), f"khoa-{number}", scene.picture() if photo else None)
     handle = await channel.stage(message, 0)
     assert isinstance(handle, Handle)
@@ -39,16 +35,12 @@ async def posted(
     return message, outcome
 
 
-async def graph(
-    wire: Wire, scene: Scene, method: str, path: str, **fields: Any
-) -> tuple[int, dict[str, Any]]:
+async def graph(wire: Wire, scene: Scene, method: str, path: str, **fields: Any) -> tuple[int, dict[str, Any]]:
     given = Facebook.rehearsal().settings(scene.place)
     proof = hmac.new(given["app_secret"].encode(), given["page_token"].encode(), hashlib.sha256).hexdigest()
     said = {"access_token": given["page_token"], "appsecret_proof": proof, **fields}
     where = "data" if method == "POST" else "params"
-    seen = await wire.call(
-        method, f"{given['host']}/v26.0{path.format(page=given['page_id'])}", **{where: said}
-    )
+    seen = await wire.call(method, f"{given['host']}/v26.0{path.format(page=given['page_id'])}", **{where: said})
     assert isinstance(seen, Answer)
     return seen.status, dict(json.loads(seen.body))
 
@@ -102,11 +94,7 @@ async def test_a_photo_is_unseen_until_its_post_is_out(scene: Scene, tools: Tool
     assert message.parts[0].picture is not None
     assert trace.files[0].read_bytes() == scene.shelf.read(message.parts[0].picture.sha256)
     page = await wire.call("GET", f"{scene.place.twins_url}/facebook/page/{scene.place.account}")
-    assert (
-        isinstance(page, Answer)
-        and "Thông báo số 1 của phường" in page.text
-        and trace.files[0].name in page.text
-    )
+    assert isinstance(page, Answer) and "Thông báo số 1 của phường" in page.text and trace.files[0].name in page.text
     assert isinstance(await wire.call("GET", outcome.url), Answer)
 
 
@@ -159,9 +147,7 @@ async def test_a_link_is_not_found_in_a_longer_link_nor_an_old_post(scene: Scene
     scene.forward(60)
     shorter = channel.render(document(1), "k")
     part = shorter.parts[0].model_copy(update={"marker": "https://lantoa.example/1ab"})
-    assert (
-        await channel.find(shorter.model_copy(update={"parts": (part,)}), 0, EMPTY, START)
-    ).verdict == "absent"
+    assert (await channel.find(shorter.model_copy(update={"parts": (part,)}), 0, EMPTY, START)).verdict == "absent"
     assert (await channel.find(shorter, 0, EMPTY, scene.clock() + timedelta(hours=1))).verdict == "absent"
 
 
@@ -197,9 +183,7 @@ async def test_figures_grow_and_one_removed_metric_loses_nothing_else(
     )
     part = await channel.measure(outcome.remote_id)
     assert [figure.name for figure in part.figures] == names[:4]
-    monkeypatch.setattr(
-        "channels.facebook.adapter._METRICS", {"post_reactions_by_type_total": ("Theo loại", "z")}
-    )
+    monkeypatch.setattr("channels.facebook.adapter._METRICS", {"post_reactions_by_type_total": ("Theo loại", "z")})
     summed = await channel.measure(outcome.remote_id)
     assert summed.figures[-1].name == "Theo loại" and summed.figures[-1].value > 0
     assert (await channel.measure("1_2")).reason is Reason.NOT_FOUND
@@ -238,9 +222,7 @@ def error(code: int, subcode: int = 0, headers: dict[str, str] | None = None) ->
 
 @pytest.mark.parametrize("code", [4, 17, 32, 341, 613, 80001])
 def test_limits_are_deferred_by_the_headers_own_estimate(code: int) -> None:
-    header = {
-        "x-business-use-case-usage": '{"1": [{"call_count": 100, "estimated_time_to_regain_access": 45}]}'
-    }
+    header = {"x-business-use-case-usage": '{"1": [{"call_count": 100, "estimated_time_to_regain_access": 45}]}'}
     outcome = error(code, headers=header)
     assert isinstance(outcome, Deferred) and (outcome.reason, outcome.retry_at) == (
         Reason.RATE_LIMITED,
@@ -310,9 +292,7 @@ async def test_one_removed_metric_fails_a_whole_batch(scene: Scene, tools: Tools
     _, outcome = await posted(facebook(scene, tools), scene)
     path = f"/{outcome.remote_id}/insights"
     assert (await graph(wire, scene, "GET", path, metric="post_media_view"))[0] == 200
-    assert (await graph(wire, scene, "GET", path, metric="post_media_view,post_impressions"))[1]["error"][
-        "code"
-    ] == 100
+    assert (await graph(wire, scene, "GET", path, metric="post_media_view,post_impressions"))[1]["error"]["code"] == 100
     assert (await graph(wire, scene, "GET", path))[1]["error"]["code"] == 3001
 
 

@@ -61,9 +61,7 @@ def document(title: str = "Nộp hồ sơ trực tuyến", body: str = BODY) -> 
     )
 
 
-def message(
-    channel: Loudspeaker, key: str = "k3f9x2abcd", due: datetime | None = DUE, **words: str
-) -> Message:
+def message(channel: Loudspeaker, key: str = "k3f9x2abcd", due: datetime | None = DUE, **words: str) -> Message:
     return channel.render(document(**words), key).model_copy(update={"due_at": due})
 
 
@@ -93,9 +91,7 @@ def closed_folder(tmp_path: Path) -> Iterator[Path]:
 def test_the_script_is_read_aloud_framed_and_without_links(tmp_path: Path) -> None:
     said = message(speaker(tmp_path)).parts[0]
     assert said.format == "script"
-    assert said.body.startswith(
-        "Đài truyền thanh phường Đông Hải xin gửi tới bà con bản tin sau đây.\nNộp hồ sơ"
-    )
+    assert said.body.startswith("Đài truyền thanh phường Đông Hải xin gửi tới bà con bản tin sau đây.\nNộp hồ sơ")
     assert said.body.endswith("Đài truyền thanh phường Đông Hải xin cảm ơn bà con đã lắng nghe.")
     for words in (
         "một nghìn ba trăm tám mươi, Ủy ban nhân dân, ngày mùng chín tháng tư",
@@ -109,9 +105,7 @@ def test_the_script_is_read_aloud_framed_and_without_links(tmp_path: Path) -> No
 
 
 def test_the_template_s_own_words_for_the_loudspeakers_are_used(tmp_path: Path) -> None:
-    own = Document(
-        title="", blocks=read("Kính thưa bà con! Mời bà con nghe. Xin trân trọng cảm ơn bà con.")[1]
-    )
+    own = Document(title="", blocks=read("Kính thưa bà con! Mời bà con nghe. Xin trân trọng cảm ơn bà con.")[1])
     text = Document(title="Tin", blocks=read("Bài dài")[1], own_words={"loudspeaker": own})
     said = speaker(tmp_path).render(text, "k3f9x2abcd").parts[0].body
     assert "Bài dài" not in said
@@ -130,9 +124,7 @@ def test_rendering_is_pure_and_composed(tmp_path: Path) -> None:
 
 def test_the_ward_s_own_words_and_the_southern_way(tmp_path: Path) -> None:
     channel = speaker(tmp_path, words={"NVH": "nhà văn hóa"}, region="south")
-    said = message(
-        channel, body="Mời 1.205 bà con đến NVH dự họp lúc 19h30 để bàn việc chung của khu phố mình."
-    )
+    said = message(channel, body="Mời 1.205 bà con đến NVH dự họp lúc 19h30 để bàn việc chung của khu phố mình.")
     assert "một ngàn hai trăm lẻ năm bà con đến nhà văn hóa" in said.parts[0].body
     assert said.extra["doubts"] == []
 
@@ -178,11 +170,7 @@ async def test_a_programme_is_whole_and_measured(tmp_path: Path) -> None:
     card = json.loads((place / "thong-tin.json").read_text("utf-8"))
     assert heard.integrated == pytest.approx(-16, abs=1) and heard.true_peak <= -1
     assert card["thoi_luong_giay"] == pytest.approx(heard.seconds, abs=1)
-    assert (
-        card["khoa"] == "k3f9x2abcd"
-        and card["ban_nghe_thu"]
-        and card["gio_phat"] == "2026-11-25T17:00:00+07:00"
-    )
+    assert card["khoa"] == "k3f9x2abcd" and card["ban_nghe_thu"] and card["gio_phat"] == "2026-11-25T17:00:00+07:00"
     assert (
         f"#EXTINF:{card['thoi_luong_giay']},17:00 – Nộp hồ sơ trực tuyến (bản nghe thử, giọng tổng hợp)\n"
         in playlist(tmp_path)
@@ -232,9 +220,7 @@ async def test_the_day_is_the_ward_s_day(tmp_path: Path) -> None:
     assert outcome.remote_id.startswith("2026-11-26/06h30-")
 
 
-async def test_staging_again_finds_the_sound_already_made(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_staging_again_finds_the_sound_already_made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     channel = speaker(tmp_path, voice=True)
     first = await channel.stage(message(channel), 0)
     monkeypatch.setattr(studio, "speak", lambda *words: pytest.fail("spoken twice"))
@@ -307,9 +293,7 @@ async def test_what_the_disk_refuses_is_no_half_programme(
     assert len(whole_programmes(tmp_path)) == 1
 
 
-async def test_a_full_disk_does_not_take_back_what_was_listed(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_a_full_disk_does_not_take_back_what_was_listed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     channel = speaker(tmp_path)
     outcome = await aired(channel, message(channel))
 
@@ -374,9 +358,7 @@ async def test_a_withdrawn_programme_leaves_the_play_list_and_stays_away(tmp_pat
     assert (await channel.measure(gone.remote_id)).figures
 
 
-@pytest.mark.parametrize(
-    "id", ["../../etc/passwd", "2026-11-25/../../x", "2026-11-25/17h00-khong-co-abcd", ""]
-)
+@pytest.mark.parametrize("id", ["../../etc/passwd", "2026-11-25/../../x", "2026-11-25/17h00-khong-co-abcd", ""])
 async def test_strange_ids_are_not_found(tmp_path: Path, id: str) -> None:
     channel = speaker(tmp_path)
     outcome = await channel.withdraw(id)

@@ -198,7 +198,7 @@ async def test_a_text_goes_out_and_reads_as_written(stage: Stage) -> None:
         "Nộp hồ sơ trực tuyến\n\nCó ba bước, rất dễ:\n\n1. Vào Cổng dịch vụ công\n2. Đăng nhập\n\n• Miễn phí\n\n"
         f"Nguồn: Kế hoạch 12/KH-UBND\n\n#LêThanhNghị #DịchVụCông\n\nChi tiết: {LINK}"
     )
-    assert '<b>ba bước</b>, <i>rất dễ</i>' in trace.html and 'href="https://dichvucong.gov.vn"' in trace.html
+    assert "<b>ba bước</b>, <i>rất dễ</i>" in trace.html and 'href="https://dichvucong.gov.vn"' in trace.html
     assert done.url == f"{stage.twin.base_url}/phuong_le_thanh_nghi/1"
 
 
@@ -246,7 +246,9 @@ async def test_a_text_fits_up_to_its_limit(stage: Stage, characters: int, parts:
 
 
 @pytest.mark.parametrize(("picture", "letters"), [(True, 1025), (False, 4097)])
-async def test_one_over_the_limit_is_told_before_and_refused_by_telegram(stage: Stage, picture: bool, letters: int) -> None:
+async def test_one_over_the_limit_is_told_before_and_refused_by_telegram(
+    stage: Stage, picture: bool, letters: int
+) -> None:
     part = Part(body="a" * letters, format="telegram", picture=stage.shelf.picture() if picture else None)
     message = Message(kind="telegram", key="k", parts=(part,))
     (problem,) = stage.channel().validate(message)
@@ -276,7 +278,10 @@ async def test_nine_thousand_characters_arrive_whole_and_in_order(stage: Stage, 
 
 async def test_one_endless_paragraph_is_cut_between_words_and_keeps_its_styles(stage: Stage) -> None:
     words = [f"chữ{n}" for n in range(1, 2000)]
-    spans = tuple(Span(f"{word} ", strong=n % 50 == 0, href="https://hp.example/a?b=1&c=2" if n % 300 == 0 else None) for n, word in enumerate(words))
+    spans = tuple(
+        Span(f"{word} ", strong=n % 50 == 0, href="https://hp.example/a?b=1&c=2" if n % 300 == 0 else None)
+        for n, word in enumerate(words)
+    )
     message = stage.channel().render(post(blocks=(Block("paragraph", spans),), title="Dài"), "k")
     await publish(stage, message)
     said = " ".join(re.sub(r"\(\d/\d\) Chi tiết:.*$", "", trace.text) for trace in stage.twin.traces())
@@ -308,7 +313,9 @@ def test_own_words_for_telegram_are_used_and_a_post_without_link_is_known_by_its
     own = Document(title="", blocks=read("Lời riêng " + "cho kênh " * 30)[1])
     document = replace(post(own_words={"telegram": own}), link=None)
     (part,) = Telegram.render(Telegram.__new__(Telegram), document, "k").parts
-    assert part.marker.startswith("Nộp hồ sơ trực tuyến Lời riêng cho kênh") and preview.holds(visible(part.body), part.marker)
+    assert part.marker.startswith("Nộp hồ sơ trực tuyến Lời riêng cho kênh") and preview.holds(
+        visible(part.body), part.marker
+    )
 
 
 async def test_flood_is_put_off_until_the_moment_telegram_names(stage: Stage) -> None:
@@ -338,7 +345,9 @@ async def test_a_lost_answer_is_unknown_and_then_found(stage: Stage) -> None:
 
 
 @pytest.mark.parametrize("fault", ["drop_before", "error_after", "garbage"])
-async def test_an_unreadable_answer_is_never_taken_for_a_refusal(stage: Stage, fault: str, caplog: pytest.LogCaptureFixture) -> None:
+async def test_an_unreadable_answer_is_never_taken_for_a_refusal(
+    stage: Stage, fault: str, caplog: pytest.LogCaptureFixture
+) -> None:
     stage.order(fault)
     with caplog.at_level(logging.DEBUG):
         result = await stage.channel().publish(stage.channel().render(post(), "k"), 0, EMPTY, ())
@@ -347,6 +356,7 @@ async def test_an_unreadable_answer_is_never_taken_for_a_refusal(stage: Stage, f
 
 async def test_a_server_that_hangs_up_leaves_the_result_unknown(stage: Stage) -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
+
         def hang_up() -> None:
             connection, _ = listener.accept()
             connection.recv(65536)
@@ -368,7 +378,9 @@ async def test_a_refused_connection_is_surely_not_out(stage: Stage) -> None:
 
 async def _publish_at(stage: Stage, port: int) -> Any:
     wire = Wire(Guard(frozenset({f"127.0.0.1:{port}"})), timeout=3)
-    channel = Telegram(stage.channel(api_url=f"http://127.0.0.1:{port}").settings, stage.tools.model_copy(update={"wire": wire}))
+    channel = Telegram(
+        stage.channel(api_url=f"http://127.0.0.1:{port}").settings, stage.tools.model_copy(update={"wire": wire})
+    )
     return await channel.publish(channel.render(post(), "k"), 0, EMPTY, ())
 
 
@@ -381,7 +393,9 @@ async def test_an_address_that_was_not_named_is_never_dialled(stage: Stage) -> N
 
 
 @pytest.mark.parametrize("token", ["7000000001:AAFalse-token", "not a token"])
-async def test_a_bad_token_is_refused_and_told_nowhere(stage: Stage, token: str, caplog: pytest.LogCaptureFixture) -> None:
+async def test_a_bad_token_is_refused_and_told_nowhere(
+    stage: Stage, token: str, caplog: pytest.LogCaptureFixture
+) -> None:
     channel = stage.channel(token=token)
     with caplog.at_level(logging.DEBUG):
         result = await channel.publish(channel.render(post(), "k"), 0, EMPTY, ())
@@ -531,7 +545,9 @@ async def test_the_twin_keeps_what_citizens_saw_pictures_included(stage: Stage) 
 def test_numbers_are_written_and_read_as_on_the_page() -> None:
     written = {987: "987", 1_500: "1.5K", 4_020: "4.02K", 35_600: "35.6K", 2_000_000: "2M"}
     assert {value: short_number(value) for value in written} == written
-    assert {value: preview.views(text) for value, text in written.items()} == {value: (value, value >= 1000) for value in written}
+    assert {value: preview.views(text) for value, text in written.items()} == {
+        value: (value, value >= 1000) for value in written
+    }
     assert preview.views("") is None and preview.views("nhiều") is None
 
 
@@ -547,7 +563,9 @@ def test_the_real_pages_markup_is_read_reply_quotes_and_emoji_included() -> None
     assert read_page is not None
     (seen,) = read_page.posts
     assert (seen.id, seen.views, seen.at.hour) == (8, "4.02K", 9)
-    assert " ".join(seen.text.split()) == "Chào 😀 & bà con https://x.vn/moi hết" and not preview.holds(seen.text, "https://x.vn/cu")
+    assert " ".join(seen.text.split()) == "Chào 😀 & bà con https://x.vn/moi hết" and not preview.holds(
+        seen.text, "https://x.vn/cu"
+    )
     assert preview.read(page, "kenhkhac") is None and preview.read("<h1>Sorry</h1>", "phuongta") is None
     assert preview.read(page.replace('datetime="2026', 'datetime="hôm qua'), "phuongta") is None
 
@@ -562,12 +580,22 @@ async def test_the_twin_knows_the_library_by_its_other_methods_too(stage: Stage)
     album = [InputMediaPhoto(jpeg, caption="<b>Ảnh một</b>", parse_mode="HTML"), InputMediaPhoto(jpeg)]
     first, second = await say(lambda bot: bot.send_media_group(own.chat_id, album))
     assert first.media_group_id == second.media_group_id and first.caption_entities[0].type == "bold"
-    assert (await say(lambda bot: bot.edit_message_caption(own.chat_id, second.message_id, caption="Ảnh hai"))).caption == "Ảnh hai"
+    assert (
+        await say(lambda bot: bot.edit_message_caption(own.chat_id, second.message_id, caption="Ảnh hai"))
+    ).caption == "Ảnh hai"
     assert await say(lambda bot: bot.pin_chat_message(own.chat_id, first.message_id)) is True
     text = await say(lambda bot: bot.send_message(own.chat_id, "Đính chính"))
-    for words, error in {"Đính chính": "message is not modified", "a" * 4097: "MESSAGE_TOO_LONG", " ": "message text is empty"}.items():
+    for words, error in {
+        "Đính chính": "message is not modified",
+        "a" * 4097: "MESSAGE_TOO_LONG",
+        " ": "message text is empty",
+    }.items():
         failed = await say(lambda bot, words=words: bot.edit_message_text(words, own.chat_id, text.message_id))
-        assert isinstance(failed, Failure) and failed.error and failed.error.description.startswith(f"Bad Request: {error}")
+        assert (
+            isinstance(failed, Failure)
+            and failed.error
+            and failed.error.description.startswith(f"Bad Request: {error}")
+        )
     edited = await say(lambda bot: bot.edit_message_text("Đã sửa", own.chat_id, text.message_id))
     assert edited.edit_date and stage.twin.traces()[-1].text == "Đã sửa"
     one = await say(lambda bot: bot.send_media_group(own.chat_id, album[:1]))
@@ -577,7 +605,13 @@ async def test_the_twin_knows_the_library_by_its_other_methods_too(stage: Stage)
 
 
 _WORDS = st.text(st.sampled_from("aăâđếộ <&>\"'0🏟️\u0301\u200d"), min_size=1, max_size=40)
-_SPANS = st.builds(Span, text=_WORDS, strong=st.booleans(), emphasis=st.booleans(), href=st.sampled_from([None, "https://x.vn/?a=1&b=\"2\""]))
+_SPANS = st.builds(
+    Span,
+    text=_WORDS,
+    strong=st.booleans(),
+    emphasis=st.booleans(),
+    href=st.sampled_from([None, 'https://x.vn/?a=1&b="2"']),
+)
 _BLOCKS = st.builds(
     lambda kind, spans, times: Block(kind, tuple(spans) * times, 1 if kind == "item" and times % 2 else None),
     st.sampled_from(["paragraph", "heading", "item"]),
@@ -587,7 +621,13 @@ _BLOCKS = st.builds(
 
 
 @settings(max_examples=60, deadline=None)
-@given(title=_WORDS, summary=st.just("") | _WORDS, blocks=st.lists(_BLOCKS, max_size=12), link=st.sampled_from([None, LINK]), pictured=st.booleans())
+@given(
+    title=_WORDS,
+    summary=st.just("") | _WORDS,
+    blocks=st.lists(_BLOCKS, max_size=12),
+    link=st.sampled_from([None, LINK]),
+    pictured=st.booleans(),
+)
 def test_whatever_is_written_telegram_can_read_it_and_nothing_is_lost(
     title: str, summary: str, blocks: list[Block], link: str | None, pictured: bool
 ) -> None:
@@ -597,7 +637,9 @@ def test_whatever_is_written_telegram_can_read_it_and_nothing_is_lost(
     read_back = [twin_text.html(part.body)[0] for part in message.parts]
     assert all(len(text) <= (1024 if pictured and not number else 4096) for number, text in enumerate(read_back))
     assert all(text == visible(part.body) for text, part in zip(read_back, message.parts, strict=True))
-    assert all(not part.marker or preview.holds(text, part.marker) for text, part in zip(read_back, message.parts, strict=True))
+    assert all(
+        not part.marker or preview.holds(text, part.marker) for text, part in zip(read_back, message.parts, strict=True)
+    )
     said = "".join("".join(read_back).split())
     at = 0
     for block in blocks:

@@ -60,9 +60,7 @@ async def test_what_was_posted_outlives_the_server(tmp_path: Path) -> None:
                 FacebookSettings.model_validate(Facebook.rehearsal().settings(scene.place)), scene.tools(wire)
             )
             message = channel.render(document(number), f"k{number}")
-            assert isinstance(
-                await channel.publish(message, 0, await channel.stage(message, 0), ()), Published
-            )  # type: ignore[arg-type]
+            assert isinstance(await channel.publish(message, 0, await channel.stage(message, 0), ()), Published)  # type: ignore[arg-type]
             await wire.close()
             assert len(await scene.traces("facebook")) == number
 

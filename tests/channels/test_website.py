@@ -170,7 +170,12 @@ def test_an_article_is_rendered_with_its_button_source_and_topics(website: Websi
         "<p>Hộ kinh doanh <strong>nộp hồ sơ</strong> qua mạng.</p>\n<ul>\n<li>Chuẩn bị giấy tờ</li>\n<li>Nộp phí</li>\n</ul>\n"
         '<p class="action"><a href="https://dichvucong.gov.vn">Nộp hồ sơ</a></p>'
     )
-    assert (part.title, part.summary, part.link, part.format) == ("Nộp hồ sơ trực tuyến", "Không phải đến Trung tâm.", "https://dichvucong.gov.vn", "html")
+    assert (part.title, part.summary, part.link, part.format) == (
+        "Nộp hồ sơ trực tuyến",
+        "Không phải đến Trung tâm.",
+        "https://dichvucong.gov.vn",
+        "html",
+    )
     assert made.extra["topics"] == ["Dịch vụ công trực tuyến"]
     assert website.validate(made) == []
 
@@ -193,7 +198,8 @@ def test_a_templates_topic_reaches_the_site(website: Website) -> None:
 
 
 @pytest.mark.parametrize(
-    ("field", "limit"), [("title", Website.limits.title), ("summary", Website.limits.summary), ("body", Website.limits.text)]
+    ("field", "limit"),
+    [("title", Website.limits.title), ("summary", Website.limits.summary), ("body", Website.limits.text)],
 )
 def test_limits_hold_to_the_character(website: Website, field: str, limit: int) -> None:
     def errors(length: int) -> set[str]:
@@ -221,7 +227,13 @@ def test_a_capability_is_claimed_where_the_verb_is_real() -> None:
 def test_settings_are_checked_and_keep_the_token_to_themselves(town: Town) -> None:
     assert TOKEN not in repr(settings_for(town))
     assert settings_for(town, site_url=f"{town.url}/").site_url == town.url
-    for wrong in ({"site_url": "phuong.vn"}, {"ward": "Lê Thanh Nghị"}, {"ward": "../x"}, {"token": "ngan"}, {"khac": "x"}):
+    for wrong in (
+        {"site_url": "phuong.vn"},
+        {"ward": "Lê Thanh Nghị"},
+        {"ward": "../x"},
+        {"token": "ngan"},
+        {"khac": "x"},
+    ):
         with pytest.raises(ValidationError):
             settings_for(town, **wrong)
 
@@ -356,7 +368,11 @@ async def test_withdrawn_is_gone_and_stays_gone(website: Website, town: Town, wi
 async def test_figures_are_measured_and_explained(website: Website, town: Town, wire: Wire) -> None:
     outcome = await sent(website, message(website))
     assert isinstance(outcome, Published) and outcome.url
-    for agent in ("Mozilla/5.0 (Android 9) Chrome/120", "Mozilla/5.0 (iPhone) Safari/604", "Mozilla/5.0 (iPhone) Safari/604"):
+    for agent in (
+        "Mozilla/5.0 (Android 9) Chrome/120",
+        "Mozilla/5.0 (iPhone) Safari/604",
+        "Mozilla/5.0 (iPhone) Safari/604",
+    ):
         await wire.call("GET", outcome.url, headers={"user-agent": agent})
     measure = await website.measure("k1")
     assert [(figure.name, figure.value, figure.label) for figure in measure.figures] == [
@@ -375,7 +391,10 @@ async def test_the_rehearsal_asks_the_site_itself(website: Website, town: Town, 
         town.clock.forward(minutes=1)
     await website.withdraw("k1")
     traces = await rehearsal.traces(town.place(), wire)
-    assert [(trace.remote_id, trace.account, trace.at) for trace in traces] == [("k0", WARD, START), ("k2", WARD, START + timedelta(minutes=2))]
+    assert [(trace.remote_id, trace.account, trace.at) for trace in traces] == [
+        ("k0", WARD, START),
+        ("k2", WARD, START + timedelta(minutes=2)),
+    ]
     assert traces[0].text == "Hộ kinh doanh nộp hồ sơ qua mạng. Chuẩn bị giấy tờ Nộp phí Nộp hồ sơ"
     with pytest.raises(RuntimeError):
         await rehearsal.traces(town.place().model_copy(update={"site_token": "khac"}), wire)
@@ -403,14 +422,23 @@ async def test_a_gatekeepers_refusal_is_sure(town: Town, status: int, headers: d
     ("status", "after", "reason", "seconds"),
     [(429, "30", Reason.RATE_LIMITED, 30), (503, "Mon, 23 Nov 2026 01:02:00 GMT", Reason.BUSY, 120)],
 )
-async def test_a_gatekeeper_that_asks_to_wait_is_obeyed(town: Town, status: int, after: str, reason: Reason, seconds: int) -> None:
+async def test_a_gatekeeper_that_asks_to_wait_is_obeyed(
+    town: Town, status: int, after: str, reason: Reason, seconds: int
+) -> None:
     outcome, _ = await _before_the_gate(town, Response("", status, {"retry-after": after}))
     assert outcome == outcome.model_copy(update={"reason": reason, "retry_at": START + timedelta(seconds=seconds)})
 
 
 @pytest.mark.parametrize(
     "answer",
-    [Response("", 503), Response("", 500), Response("", 200), JSONResponse({"key": "khac", "url": "https://x.vn/"}), JSONResponse({"key": "k1"}), Response("", 418)],
+    [
+        Response("", 503),
+        Response("", 500),
+        Response("", 200),
+        JSONResponse({"key": "khac", "url": "https://x.vn/"}),
+        JSONResponse({"key": "k1"}),
+        Response("", 418),
+    ],
 )
 async def test_everything_else_is_unknown(town: Town, answer: Response) -> None:
     outcome, _ = await _before_the_gate(town, answer)

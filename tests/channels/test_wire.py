@@ -172,9 +172,7 @@ async def test_a_name_with_one_private_record_is_refused(
 
     monkeypatch.setattr(asyncio.BaseEventLoop, "getaddrinfo", resolved)
     async with opened() as wire:
-        assert await wire.call("GET", "http://doi-ten.example/", visible=visible) == Silence(
-            sent=False, kind=REFUSED
-        )
+        assert await wire.call("GET", "http://doi-ten.example/", visible=visible) == Silence(sent=False, kind=REFUSED)
 
 
 async def test_the_address_that_was_checked_is_the_one_dialled(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -219,9 +217,7 @@ async def test_a_refused_connection_proves_that_nothing_left(visible: bool) -> N
 
 
 @pytest.mark.parametrize("visible", [True, False])
-async def test_an_unknown_name_proves_that_nothing_left(
-    visible: bool, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_an_unknown_name_proves_that_nothing_left(visible: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     async def unknown(self: object, host: str, port: int, **options: object) -> list[object]:
         raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
 
@@ -246,9 +242,7 @@ async def test_a_failed_tls_handshake_proves_that_nothing_left(visible: bool) ->
 
 
 @pytest.mark.parametrize("visible", [True, False])
-async def test_a_certificate_of_nobody_proves_that_nothing_left(
-    visible: bool, self_signed: ssl.SSLContext
-) -> None:
+async def test_a_certificate_of_nobody_proves_that_nothing_left(visible: bool, self_signed: ssl.SSLContext) -> None:
     ear = Listener()
     server = await asyncio.start_server(ear.serve, "127.0.0.1", 0, ssl=self_signed)
     port = server.sockets[0].getsockname()[1]
@@ -260,9 +254,7 @@ async def test_a_certificate_of_nobody_proves_that_nothing_left(
 
 
 @pytest.mark.parametrize("visible", [True, False])
-@pytest.mark.parametrize(
-    "answer", [b"", b"HTTP/1.1 200 OK\r\ncontent-length: 50\r\n\r\nhalf", b"nonsense\r\n\r\n"]
-)
+@pytest.mark.parametrize("answer", [b"", b"HTTP/1.1 200 OK\r\ncontent-length: 50\r\n\r\nhalf", b"nonsense\r\n\r\n"])
 async def test_a_broken_answer_may_have_been_heard(answer: bytes, visible: bool) -> None:
     async with listening(Listener(answer)) as ear, opened(f"127.0.0.1:{ear.port}") as wire:
         seen = await wire.call("POST", ear.url, visible=visible, json={})

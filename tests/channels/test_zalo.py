@@ -51,9 +51,7 @@ async def staged(channel: Zalo, scene: Scene, number: int = 1) -> tuple[Any, Han
 async def api(wire: Wire, scene: Scene, path: str, **request: Any) -> dict[str, Any]:
     token = Zalo.rehearsal().settings(scene.place)["access_token"]
     method = "POST" if "json" in request else "GET"
-    seen = await wire.call(
-        method, f"{scene.place.twins_url}/zalo{path}", headers={"access_token": token}, **request
-    )
+    seen = await wire.call(method, f"{scene.place.twins_url}/zalo{path}", headers={"access_token": token}, **request)
     assert isinstance(seen, Answer) and seen.status == 200
     return dict(json.loads(seen.body))
 
@@ -171,9 +169,7 @@ async def test_a_second_attempt_uses_the_draft_of_the_first(scene: Scene, tools:
     channel = zalo(scene, tools)
     message, handle = await staged(channel, scene)
     assert await channel.stage(message, 0, handle) == handle
-    listed = await api(
-        wire, scene, "/v2.0/article/getslice", params={"offset": 0, "limit": 10, "type": "normal"}
-    )
+    listed = await api(wire, scene, "/v2.0/article/getslice", params={"offset": 0, "limit": 10, "type": "normal"})
     assert listed["data"]["total"] == 1
 
 
@@ -256,9 +252,7 @@ async def test_a_hidden_trial_never_shows(scene: Scene, tools: Tools) -> None:
 
 async def test_a_cover_that_zalo_cannot_fetch_is_a_refusal(scene: Scene, tools: Tools) -> None:
     channel = zalo(scene, tools)
-    message = channel.render(
-        document(1), "k", Picture(sha256="0" * 64, mime="image/jpeg", width=10, height=10, alt="")
-    )
+    message = channel.render(document(1), "k", Picture(sha256="0" * 64, mime="image/jpeg", width=10, height=10, alt=""))
     outcome = await channel.stage(message, 0)
     assert isinstance(outcome, Refused) and outcome.reason is Reason.REJECTED
     bare = channel.render(document(1), "k")
@@ -340,17 +334,10 @@ def test_codes_that_need_a_person(code: int, reason: Reason) -> None:
     assert isinstance(outcome, Refused) and outcome.reason is reason and str(code) in outcome.detail
 
 
-@pytest.mark.parametrize(
-    ("code", "reason"), [(-32, Reason.RATE_LIMITED), (-211, Reason.QUOTA), (-214, Reason.BUSY)]
-)
+@pytest.mark.parametrize(("code", "reason"), [(-32, Reason.RATE_LIMITED), (-211, Reason.QUOTA), (-214, Reason.BUSY)])
 def test_codes_that_pass(code: int, reason: Reason) -> None:
     outcome = after_code(code, START)
-    assert (
-        isinstance(outcome, Deferred)
-        and outcome.reason is reason
-        and outcome.retry_at
-        and outcome.retry_at > START
-    )
+    assert isinstance(outcome, Deferred) and outcome.reason is reason and outcome.retry_at and outcome.retry_at > START
 
 
 @pytest.mark.parametrize("code", [-200, -1, 1, -999, -217])
@@ -397,20 +384,14 @@ async def test_the_twin_refuses_a_heavy_or_strange_cover(scene: Scene, wire: Wir
 
 
 async def test_the_twin_hides_by_default_and_lists_ten_at_most(scene: Scene, wire: Wire) -> None:
-    made = await api(
-        wire, scene, "/v2.0/article/create", json=article(url=scene.shelf.url(scene.picture().sha256))
-    )
+    made = await api(wire, scene, "/v2.0/article/create", json=article(url=scene.shelf.url(scene.picture().sha256)))
     scene.forward(60)
-    listed = await api(
-        wire, scene, "/v2.0/article/getslice", params={"offset": 0, "limit": 10, "type": "normal"}
-    )
+    listed = await api(wire, scene, "/v2.0/article/getslice", params={"offset": 0, "limit": 10, "type": "normal"})
     assert [row["status"] for row in listed["data"]["medias"]] == ["hide"]
-    assert (
-        await api(wire, scene, "/v2.0/article/getslice", params={"offset": 0, "limit": 11, "type": "normal"})
-    )["error"] == -210
-    assert (await api(wire, scene, "/v2.0/article/verify", json={"token": made["data"]["token"]}))["data"][
-        "id"
-    ]
+    assert (await api(wire, scene, "/v2.0/article/getslice", params={"offset": 0, "limit": 11, "type": "normal"}))[
+        "error"
+    ] == -210
+    assert (await api(wire, scene, "/v2.0/article/verify", json={"token": made["data"]["token"]}))["data"]["id"]
     assert (await api(wire, scene, "/v2.0/article/verify", json={"token": "x"}))["error"] == -201
 
 

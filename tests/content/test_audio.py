@@ -34,9 +34,7 @@ def tone(seconds: float, level: float, hertz: int = 44_100) -> bytes:
         out.setsampwidth(2)
         out.setframerate(hertz)
         out.writeframes(
-            array(
-                "h", (int(32767 * level * math.sin(n * 0.06)) for n in range(int(seconds * hertz)))
-            ).tobytes()
+            array("h", (int(32767 * level * math.sin(n * 0.06)) for n in range(int(seconds * hertz)))).tobytes()
         )
     return file.getvalue()
 
@@ -102,9 +100,7 @@ def test_what_is_no_recording_is_refused(given: bytes, said: str) -> None:
 
 def test_a_play_list_disguised_as_sound_cannot_read_files(tmp_path: Path) -> None:
     (tmp_path / "secret.wav").write_bytes(tone(3, 0.5))
-    disguised = (
-        f"#EXTM3U\n#EXT-X-TARGETDURATION:3\n#EXTINF:3,\n{tmp_path}/secret.wav\n#EXT-X-ENDLIST\n".encode()
-    )
+    disguised = f"#EXTM3U\n#EXT-X-TARGETDURATION:3\n#EXTINF:3,\n{tmp_path}/secret.wav\n#EXT-X-ENDLIST\n".encode()
     with pytest.raises(AudioMistake, match="Không đọc được"):
         programme(disguised, "Bản tin", "Đài", synthetic=False)
 

@@ -53,9 +53,7 @@ def variants() -> list[Card]:
     flat = [replace(FULL, theme=theme, title=title, link="") for theme in THEMES for title in TITLES]
     coded = [replace(FULL, theme=theme, title=TITLES[number]) for number, theme in enumerate(THEMES)]
     pictured = [
-        replace(FULL, theme=theme, photo=photo(kind))
-        for theme in THEMES
-        for kind in ("white", "black", "noise")
+        replace(FULL, theme=theme, photo=photo(kind)) for theme in THEMES for kind in ("white", "black", "noise")
     ]
     bare = [Card(title=title) for title in TITLES]
     return flat + coded + pictured + bare
@@ -145,9 +143,7 @@ def test_titles_are_whole_or_end_at_a_word(shape: Shape) -> None:
 
 
 def shown_title(card: Card, shape: Shape) -> str:
-    return "".join(line.text for line in compose(card, shape).words if line.weight == "ExtraBold").replace(
-        " ", ""
-    )
+    return "".join(line.text for line in compose(card, shape).words if line.weight == "ExtraBold").replace(" ", "")
 
 
 def test_short_titles_stand_larger_than_long_ones() -> None:

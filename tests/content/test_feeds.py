@@ -13,9 +13,7 @@ CITY = "https://haiphong.gov.vn/rss/tin-tuc.rss"
 APRIL_NINTH = datetime(2026, 4, 9, 7, 30, tzinfo=UTC)
 
 
-def rss(
-    items: str, head: str = '<?xml version="1.0" encoding="utf-8"?>', title: str = "Cổng thông tin điện tử"
-) -> str:
+def rss(items: str, head: str = '<?xml version="1.0" encoding="utf-8"?>', title: str = "Cổng thông tin điện tử") -> str:
     return f'{head}<rss version="2.0"><channel><title>{title}</title><link>https://haiphong.gov.vn</link>{items}</channel></rss>'
 
 
@@ -67,9 +65,9 @@ def test_an_atom_feed_is_read_alike() -> None:
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
 def test_vietnamese_survives_every_unicode_encoding(encoding: str) -> None:
     declared = encoding.removesuffix("-sig")
-    data = rss(
-        item("Ủy ban nhân dân phường Lê Thanh Nghị"), f'<?xml version="1.0" encoding="{declared}"?>'
-    ).encode(encoding)
+    data = rss(item("Ủy ban nhân dân phường Lê Thanh Nghị"), f'<?xml version="1.0" encoding="{declared}"?>').encode(
+        encoding
+    )
     assert parse(data, CITY).items[0].title == "Ủy ban nhân dân phường Lê Thanh Nghị"
 
 
@@ -107,18 +105,14 @@ def test_articles_that_share_a_guid_are_all_kept_and_repeats_are_not() -> None:
 
 def test_an_item_without_guid_or_own_address_is_known_by_title_and_day() -> None:
     one, two = (
-        read(item(title, "https://haiphong.gov.vn/", pubDate="09/04/2026")).items[0]
-        for title in ("Tin A", "TIN a")
+        read(item(title, "https://haiphong.gov.vn/", pubDate="09/04/2026")).items[0] for title in ("Tin A", "TIN a")
     )
     assert one.guid == one.fingerprint == two.fingerprint
     assert read(item("Tin B", "https://haiphong.gov.vn/", pubDate="09/04/2026")).items[0].guid != one.guid
 
 
 def test_an_item_with_neither_title_nor_words_is_left_out() -> None:
-    assert (
-        read("<item><link>https://haiphong.gov.vn/1</link></item>" + item("Có tên")).items[0].title
-        == "Có tên"
-    )
+    assert read("<item><link>https://haiphong.gov.vn/1</link></item>" + item("Có tên")).items[0].title == "Có tên"
 
 
 def test_only_web_addresses_come_through() -> None:
@@ -131,9 +125,7 @@ def test_an_empty_but_real_feed_is_no_mistake() -> None:
 
 
 def test_at_most_five_hundred_items() -> None:
-    assert (
-        len(read("".join(item(f"Tin {n}", f"https://haiphong.gov.vn/{n}") for n in range(700))).items) == 500
-    )
+    assert len(read("".join(item(f"Tin {n}", f"https://haiphong.gov.vn/{n}") for n in range(700))).items) == 500
 
 
 @pytest.mark.parametrize(
@@ -146,9 +138,7 @@ def test_at_most_five_hundred_items() -> None:
     ],
 )
 def test_the_same_article_is_recognised_in_any_dress(dressed: str) -> None:
-    assert fingerprint(dressed, "Khác tên", None) == fingerprint(
-        "https://haiphong.gov.vn/tin/1", "Tên", APRIL_NINTH
-    )
+    assert fingerprint(dressed, "Khác tên", None) == fingerprint("https://haiphong.gov.vn/tin/1", "Tên", APRIL_NINTH)
 
 
 def test_different_articles_have_different_fingerprints() -> None:

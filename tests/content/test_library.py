@@ -56,7 +56,9 @@ def fullest(field: TemplateField) -> object:
     """The longest value that the field takes."""
     if field.type in ("text", "long_text"):
         return "m" * field.limit
-    return ["m" * field.limit] * 3 if field.type == "list" else max(field.choices, key=len, default=None) or field.example
+    return (
+        ["m" * field.limit] * 3 if field.type == "list" else max(field.choices, key=len, default=None) or field.example
+    )
 
 
 def test_the_kit_is_large_and_its_files_are_named_for_addresses():
@@ -170,7 +172,10 @@ def test_sentences_are_short(slug: str):
 def test_the_loudspeaker_text_is_written_for_the_ear(slug: str):
     for document in documents(slug):
         spoken = plain(document.for_channel("loudspeaker").blocks)
-        assert not re.search(r"https?:|www\.|[#()\[\]•/]", re.sub(r"\d+(/\d+)+(/QH\d+)?|\d+(/\d+)?/[A-ZĐ]+[\d-]*[A-Z]*|-ĐA/TU", "", spoken)), spoken
+        assert not re.search(
+            r"https?:|www\.|[#()\[\]•/]",
+            re.sub(r"\d+(/\d+)+(/QH\d+)?|\d+(/\d+)?/[A-ZĐ]+[\d-]*[A-Z]*|-ĐA/TU", "", spoken),
+        ), spoken
         if slug in SLOGANS:
             assert 15 <= words(spoken) <= 40
         else:
@@ -234,7 +239,14 @@ def test_a_broken_file_of_the_kit_is_named(tmp_path, monkeypatch):
 
 def test_the_plans_cover_every_clause_of_both_documents():
     clauses = [task.clause for task in PLANS["ltn"].tasks] + [out.clause for out in PLANS["ltn"].left_out]
-    points = {"2.1": "abcdđeghi", "2.2": "abcdđe", "2.3": "abcdegh", "2.4": "abcdeghk", "2.5": "abcdđegh", "2.6": "abcdđe"}
+    points = {
+        "2.1": "abcdđeghi",
+        "2.2": "abcdđe",
+        "2.3": "abcdegh",
+        "2.4": "abcdeghk",
+        "2.5": "abcdđegh",
+        "2.6": "abcdđe",
+    }
     for point, letters in points.items():
         assert all(any(c.startswith(f"Mục II, điểm {point}.{letter}") for c in clauses) for letter in letters)
     for point, dashes in {"3.1": 6, "3.2": 2, "3.3": 2}.items():

@@ -138,8 +138,7 @@ def test_the_line_that_must_show() -> None:
 
 def test_the_southern_voice_says_le_and_ngan() -> None:
     assert (
-        say("1.205 người, ngày 04/4", region="south").text
-        == "một ngàn hai trăm lẻ năm người, ngày mồng bốn tháng tư"
+        say("1.205 người, ngày 04/4", region="south").text == "một ngàn hai trăm lẻ năm người, ngày mồng bốn tháng tư"
     )
 
 
@@ -158,7 +157,9 @@ def test_plain_text_raises_no_doubts_and_stays() -> None:
 
 
 def test_every_word_of_the_two_documents_style_is_known() -> None:
-    text = "UBND phường giao phòng VHXH; TT DVSNC; Cổng TTĐT; tổ chức cung - cầu công nghệ, startup, logistics, website."
+    text = (
+        "UBND phường giao phòng VHXH; TT DVSNC; Cổng TTĐT; tổ chức cung - cầu công nghệ, startup, logistics, website."
+    )
     assert say(text).doubts == ()
 
 

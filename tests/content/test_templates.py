@@ -84,9 +84,9 @@ def test_the_allowed_syntax_works(body: str, said: str):
 
 
 def test_a_block_stands_in_on_its_channel_alone():
-    document = template("# Chung\n\nLời chung.\n{% block loudspeaker %}\n# Loa\n\nLời loa về {{ ten }}.\n{% endblock %}").render(
-        VALUES, WARD, CAMPAIGN
-    )
+    document = template(
+        "# Chung\n\nLời chung.\n{% block loudspeaker %}\n# Loa\n\nLời loa về {{ ten }}.\n{% endblock %}"
+    ).render(VALUES, WARD, CAMPAIGN)
     assert plain(document.blocks) == plain(document.for_channel("zalo").blocks) == "Lời chung."
     assert document.for_channel("zalo").title == "Chung"
     assert document.for_channel("loudspeaker").title == "Loa"
@@ -106,7 +106,10 @@ def test_a_long_text_keeps_its_markdown_and_a_text_does_not():
     markdown = "Đoạn **đậm**.\n\n- một\n- hai"
     document = template("{{ ke }}").render({"ten": "x", "ke": markdown}, WARD, CAMPAIGN)
     assert [block.kind for block in document.blocks] == ["paragraph", "item", "item"]
-    assert body_of("{{ ten }}", {"ten": "# không **đậm** [a](https://b.vn) &amp; 1\\."}) == "# không **đậm** [a](https://b.vn) &amp; 1\\."
+    assert (
+        body_of("{{ ten }}", {"ten": "# không **đậm** [a](https://b.vn) &amp; 1\\."})
+        == "# không **đậm** [a](https://b.vn) &amp; 1\\."
+    )
 
 
 @pytest.mark.parametrize("typed", ["1. một", "- một", "+ một", "# một", "* * *", "2026) năm", "_một_", "a_b_c", "&lt;"])
@@ -195,7 +198,9 @@ def test_a_number_of_thousands_of_digits_is_refused():
     assert "con số quá dài" in str(refusal("{{ " + "9" * 5000 + " }}"))
 
 
-@pytest.mark.parametrize("body", ["{{ ten|ngay }}", "{{ muc|gio }}", "{{ ten|so }}", "{{ ten|noi(ten) }}", "{% if ten < 3 %}a{% endif %}"])
+@pytest.mark.parametrize(
+    "body", ["{{ ten|ngay }}", "{{ muc|gio }}", "{{ ten|so }}", "{{ ten|noi(ten) }}", "{% if ten < 3 %}a{% endif %}"]
+)
 def test_a_filter_on_the_wrong_type_is_told(body: str):
     assert "bộ lọc không dùng được với kiểu" in str(refusal(body))
 
@@ -217,7 +222,9 @@ def test_the_output_is_bounded():
     made = template("{% for m in muc %}{{ ke }}{% endfor %}", FIELDS.replace("long_text,", "long_text, limit: 4000,"))
     with pytest.raises(TemplateMistake, match=r"dài quá 20\.000 ký tự"):
         made.render({"ten": "x", "ke": "a" * 4000, "muc": ["m"] * 6}, WARD, CAMPAIGN)
-    assert len(plain(made.render({"ten": "x", "ke": "a" * 4000, "muc": ["m"] * 5}, WARD, CAMPAIGN).blocks)) == MAX_OUTPUT
+    assert (
+        len(plain(made.render({"ten": "x", "ke": "a" * 4000, "muc": ["m"] * 5}, WARD, CAMPAIGN).blocks)) == MAX_OUTPUT
+    )
 
 
 def test_the_source_is_bounded():
@@ -243,17 +250,29 @@ def test_the_source_is_bounded():
         ("---\nname: A\nfields: {Ten: {label: T}}\n---\nx\n", "tên trường «Ten» phải viết thường", None),
         ("---\nname: A\nfields: {phuong: {label: T}}\n---\nx\n", "tên trường «phuong»", None),
         ("---\nname: A\nfields: {a: {}}\n---\nx\n", "thiếu mục «fields.a.label»", None),
-        ("---\nname: A\nfields: {a: {label: T, type: chu}}\n---\nx\n", "«fields.a.type» phải là một trong: text, long_text", None),
+        (
+            "---\nname: A\nfields: {a: {label: T, type: chu}}\n---\nx\n",
+            "«fields.a.type» phải là một trong: text, long_text",
+            None,
+        ),
         ("---\nname: A\nfields: {a: {label: T, mau: x}}\n---\nx\n", "mục lạ «fields.a.mau»", None),
         ("---\nname: A\nfields: {a: {label: T, limit: 0}}\n---\nx\n", "«fields.a.limit» quá nhỏ", None),
         ("---\nname: A\nfields: {a: {label: T, limit: 9999}}\n---\nx\n", "«fields.a.limit» quá lớn", None),
         ("---\nname: A\nfields: {a: {label: T, limit: ít}}\n---\nx\n", "«fields.a.limit» phải là một số nguyên", None),
         ("---\nname: A\nfields: {a: {label: T, required: có}}\n---\nx\n", "phải là true hoặc false", None),
         ("---\nname: A\nfields: {a: {label: T, type: choice}}\n---\nx\n", "phải có mục choices", None),
-        ("---\nname: A\nfields: {a: {label: Ngày, type: date, example: mai}}\n---\nx\n", "Ví dụ chưa hợp với kiểu của trường: Ngày:", None),
+        (
+            "---\nname: A\nfields: {a: {label: Ngày, type: date, example: mai}}\n---\nx\n",
+            "Ví dụ chưa hợp với kiểu của trường: Ngày:",
+            None,
+        ),
         ("---\nname: A\nsummary: '{{ la }}'\n---\nx\n", "Mục «summary»: Trường «la» chưa được khai báo", None),
         ("---\nname: A\ncard: '{{ 1 + 1 }}'\n---\nx\n", "Mục «card»: Mẫu chỉ được dùng", None),
-        ("---\nname: A\nchannels: [zalo]\n---\n{% block zalu %}x{% endblock %}\n", "Khối «zalu» không có trong mục «channels»", None),
+        (
+            "---\nname: A\nchannels: [zalo]\n---\n{% block zalu %}x{% endblock %}\n",
+            "Khối «zalu» không có trong mục «channels»",
+            None,
+        ),
         ("---\nname: A\nfields: &f {}\ncard: *f\n---\nx\n", "phải đặt trong ngoặc kép", 4),
         ("---\nname: " + "[" * 9000 + "\n---\nx\n", "lồng nhau quá sâu", 2),
     ],
@@ -267,7 +286,9 @@ def test_bad_front_matter_is_told_by_name(text: str, told: str, line: int | None
 
 
 def test_values_in_the_front_matter_stay_as_they_are_typed():
-    made = Template("---\nname: A\nfields:\n  gio: {label: Giờ, type: time, example: 17:00}\n  ngay: {label: Ngày, type: date, example: 2026-11-25}\n---\nx\n")
+    made = Template(
+        "---\nname: A\nfields:\n  gio: {label: Giờ, type: time, example: 17:00}\n  ngay: {label: Ngày, type: date, example: 2026-11-25}\n---\nx\n"
+    )
     assert made.examples() == {"gio": "17:00", "ngay": "2026-11-25"}
 
 
@@ -321,14 +342,21 @@ def test_a_choice_is_one_of_its_choices():
 
 
 def test_every_bad_field_is_named_at_once():
-    fields = {"a": TemplateField(label="Giờ", type="time"), "b": TemplateField(label="Ngày", type="date"), "c": TemplateField(label="Tên")}
+    fields = {
+        "a": TemplateField(label="Giờ", type="time"),
+        "b": TemplateField(label="Ngày", type="date"),
+        "c": TemplateField(label="Tên"),
+    }
     with pytest.raises(FieldMistakes) as mistakes:
         read_fields(fields, {"a": "x", "b": "y", "c": "được"})
     assert set(mistakes.value.errors) == {"a", "b"}
 
 
 def test_an_optional_field_may_stay_empty():
-    fields = {"a": TemplateField(label="A", type="date", required=False), "b": TemplateField(label="B", type="list", required=False)}
+    fields = {
+        "a": TemplateField(label="A", type="date", required=False),
+        "b": TemplateField(label="B", type="list", required=False),
+    }
     assert read_fields(fields, {}) == {"a": "", "b": []}
 
 
@@ -350,7 +378,9 @@ def test_dates_times_and_numbers_are_written_as_offices_write_them(made: str, sa
 @settings(max_examples=200, deadline=None)
 @given(typed=st.text(max_size=80))
 def test_any_typed_text_is_printed_letter_by_letter_in_nfc(typed: str):
-    made = template("# Tiêu đề\n\nMở {{ ten }} đóng\n\n- {{ ten }}\n\n{{ ten }}\n{% block zalo %}{{ ten }}{% endblock %}")
+    made = template(
+        "# Tiêu đề\n\nMở {{ ten }} đóng\n\n- {{ ten }}\n\n{{ ten }}\n{% block zalo %}{{ ten }}{% endblock %}"
+    )
     try:
         value = made.values({"ten": typed})["ten"]
     except FieldMistakes:
@@ -365,7 +395,12 @@ def test_any_typed_text_is_printed_letter_by_letter_in_nfc(typed: str):
 
 
 @settings(max_examples=100, deadline=None)
-@given(typed=st.sampled_from(["{{ 7*7 }}", "{% for m in muc %}", "{# #}", "{{ phuong.ten }}", "{{", "%}", "{% endblock %}"]), more=st.text(max_size=20))
+@given(
+    typed=st.sampled_from(
+        ["{{ 7*7 }}", "{% for m in muc %}", "{# #}", "{{ phuong.ten }}", "{{", "%}", "{% endblock %}"]
+    ),
+    more=st.text(max_size=20),
+)
 def test_template_syntax_typed_into_a_field_is_never_run(typed: str, more: str):
     said = body_of("# Tiêu đề\n\n{{ ten }}", {"ten": typed + more})
     assert said.startswith(typed)

@@ -74,7 +74,11 @@ class _Active(HTMLParser):
         names = dict(attrs)
         self.found += [f"{name} on {tag}" for name in names if name.startswith("on") or name == "style"]
         self.found += [tag] if tag == "style" or (tag == "script" and not names.get("src")) else []
-        self.found += [f"javascript: on {tag}" for value in names.values() if (value or "").strip().lower().startswith("javascript:")]
+        self.found += [
+            f"javascript: on {tag}"
+            for value in names.values()
+            if (value or "").strip().lower().startswith("javascript:")
+        ]
 
 
 def active_parts(page: str) -> list[str]:
@@ -105,7 +109,16 @@ def _ward(session: Session, slug: str, name: str, folder: Path) -> None:
     ward = Ward(slug=slug, name=name, centre=f"Trung tâm {name}", quiet=[["21:00", "06:00"]], created_at=NOW)
     session.add(ward)
     session.flush()
-    session.add(Campaign(ward_id=ward.id or 0, slug="cd", name="Đổi mới sáng tạo", hashtag="#DoiMoi", starts_on=date(2026, 1, 1), created_at=NOW))
+    session.add(
+        Campaign(
+            ward_id=ward.id or 0,
+            slug="cd",
+            name="Đổi mới sáng tạo",
+            hashtag="#DoiMoi",
+            starts_on=date(2026, 1, 1),
+            created_at=NOW,
+        )
+    )
     for username, words, role in (
         ("bientap", "Biên tập", "editor"), ("bientap2", "Biên tập hai", "editor"), ("duyet", "Người duyệt", "approver"),
         ("quantri", "Quản trị", "admin"), ("xem", "Người xem", "reader"),
@@ -114,7 +127,13 @@ def _ward(session: Session, slug: str, name: str, folder: Path) -> None:
     session.flush()
     library.add_shipped(session, MACHINE, ward.id or 0, {"lich-tiep-dan": SOURCE}, NOW)
     admin = actor_of(session.exec(select(User).where(User.username == f"quantri.{slug}")).one())
-    place = Place(account=slug, twins_url="http://127.0.0.1:9", site_url="http://127.0.0.1:9", site_token="t" * 32, folder=folder / "twins")
+    place = Place(
+        account=slug,
+        twins_url="http://127.0.0.1:9",
+        site_url="http://127.0.0.1:9",
+        site_token="t" * 32,
+        folder=folder / "twins",
+    )
     for kind in KINDS:
         values = channel(kind).rehearsal().settings(place)
         outlets.connect(session, admin, ward.id or 0, kind, f"{channel(kind).name} {name}", values, Vault(KEY), NOW)
@@ -142,9 +161,13 @@ def visitor(scene: Scene) -> Client:
     """``async with visitor("bientap.phuong-ta") as client``: a browser of that person; "" for nobody."""
 
     @asynccontextmanager
-    async def open_browser(username: str = "", app: FastAPI | None = None, **headers: str) -> AsyncIterator[httpx.AsyncClient]:
+    async def open_browser(
+        username: str = "", app: FastAPI | None = None, **headers: str
+    ) -> AsyncIterator[httpx.AsyncClient]:
         transport = httpx.ASGITransport(app or scene.app, raise_app_exceptions=False, client=("192.0.2.7", 40000))
-        async with httpx.AsyncClient(transport=transport, base_url=SITE, headers={"sec-fetch-site": "same-origin", **headers}) as client:
+        async with httpx.AsyncClient(
+            transport=transport, base_url=SITE, headers={"sec-fetch-site": "same-origin", **headers}
+        ) as client:
             if username:
                 answer = await client.post("/quan-tri/dang-nhap", data={"username": username, "password": PASSWORD})
                 assert answer.status_code == 303, answer.text

@@ -70,7 +70,9 @@ def rule(scene: Scene, state: str = "draft", slug: str = "phuong-ta", **changed:
             "campaign_id": campaign.id, "name": "Bản tin sáng", "cron": "0 7 * * *", "outlet_ids": list(outlets),
             "items": [Item(template_id=template.id or 0, fields=FIELDS)], "starts": "23/11/2026",
         }  # fmt: skip
-        made = rules.save(session, who(scene, "bientap", slug), ward, RuleDraft.model_validate({**usual, **changed}), now)
+        made = rules.save(
+            session, who(scene, "bientap", slug), ward, RuleDraft.model_validate({**usual, **changed}), now
+        )
         if state != "draft":
             rules.submit(session, who(scene, "bientap", slug), made, ward, scene.desk, now)
         if state in ("approved", "stopped"):
@@ -88,7 +90,14 @@ def feed(scene: Scene, name: str, titles: list[str], slug: str = "phuong-ta") ->
         address = f"https://{name.lower().replace(' ', '-')}.vn/rss"
         source = sources.watch(session, who(scene, "quantri", slug), ward.id or 0, name, address, now)
         items = tuple(
-            FeedItem(guid=title, url=f"https://nguon.vn/{place}", title=title, summary=f"Tóm tắt: {title}.", published=now, fingerprint=title)
+            FeedItem(
+                guid=title,
+                url=f"https://nguon.vn/{place}",
+                title=title,
+                summary=f"Tóm tắt: {title}.",
+                published=now,
+                fingerprint=title,
+            )
             for place, title in enumerate(titles)
         )
         _remember(session, source, Feed(title=name, items=items), now)

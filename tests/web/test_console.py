@@ -68,8 +68,12 @@ async def test_a_text_goes_from_the_template_to_approved(scene: Scene, visitor: 
     assert only_post(scene).state == "approved"
 
 
-@pytest.mark.parametrize(("words", "found"), [("tiep dan", True), ("TIẾP DÂN", True), ("dich vu cong", True), ("bóng đá", False)])
-async def test_templates_are_found_with_and_without_diacritics(scene: Scene, visitor: Client, words: str, found: bool) -> None:
+@pytest.mark.parametrize(
+    ("words", "found"), [("tiep dan", True), ("TIẾP DÂN", True), ("dich vu cong", True), ("bóng đá", False)]
+)
+async def test_templates_are_found_with_and_without_diacritics(
+    scene: Scene, visitor: Client, words: str, found: bool
+) -> None:
     async with visitor("bientap.phuong-ta") as editor:
         page = (await editor.get("/quan-tri/soan", params={"tim": words})).text
     assert ("Lịch tiếp dân" in page) is found
@@ -127,7 +131,9 @@ async def test_the_author_gets_no_button_and_no_way_round(scene: Scene, visitor:
     assert only_post(scene).state == "submitted"
 
 
-async def test_who_changes_the_words_of_another_cannot_approve_them(scene: Scene, visitor: Client, typed: Typed) -> None:
+async def test_who_changes_the_words_of_another_cannot_approve_them(
+    scene: Scene, visitor: Client, typed: Typed
+) -> None:
     post_id = await submitted(scene, visitor, typed())
     post = only_post(scene)
     async with visitor("duyet.phuong-ta") as approver:
@@ -154,7 +160,9 @@ async def test_what_was_seen_is_what_is_approved(scene: Scene, visitor: Client, 
         assert (await approver.post(f"/quan-tri/bai/{post_id}/duyet", data={"digest": again})).status_code == 303
 
 
-async def test_a_returned_text_comes_back_with_its_reason_and_its_changes(scene: Scene, visitor: Client, typed: Typed) -> None:
+async def test_a_returned_text_comes_back_with_its_reason_and_its_changes(
+    scene: Scene, visitor: Client, typed: Typed
+) -> None:
     post_id = await submitted(scene, visitor, typed())
     async with visitor("duyet.phuong-ta") as approver:
         empty = await approver.post(f"/quan-tri/bai/{post_id}/tra-lai", data={"note": "  "})
@@ -193,7 +201,12 @@ async def test_what_is_wrong_stands_beside_its_field_and_nothing_is_lost(
     beside = re.search(rf'id="f-{field.replace(".", "-")}(-loi)?".*?(?:</div>|</fieldset>)', answer.text, re.DOTALL)
     assert beside is not None
     assert text in answer.text
-    for kept in ("Tiêu đề đã gõ", "Thân bài đã gõ", "https://vi.du/duong-dan", *(v for v in wrong.values() if isinstance(v, str))):
+    for kept in (
+        "Tiêu đề đã gõ",
+        "Thân bài đã gõ",
+        "https://vi.du/duong-dan",
+        *(v for v in wrong.values() if isinstance(v, str)),
+    ):
         assert kept in answer.text
 
 
@@ -215,7 +228,9 @@ async def test_a_text_too_long_for_a_channel_is_told_and_kept(scene: Scene, visi
     assert only_post(scene).body.strip() == body.strip()
 
 
-async def test_a_file_that_is_no_picture_is_refused_and_nothing_is_lost(scene: Scene, visitor: Client, typed: Typed) -> None:
+async def test_a_file_that_is_no_picture_is_refused_and_nothing_is_lost(
+    scene: Scene, visitor: Client, typed: Typed
+) -> None:
     async with visitor("bientap.phuong-ta") as editor:
         files = {"photo": ("anh.png", b"MZ\x90 khong phai anh", "image/png")}
         answer = await editor.post("/quan-tri/soan/luu", data=typed(title="Tiêu đề đã gõ"), files=files)
@@ -347,7 +362,9 @@ async def test_today_says_what_needs_a_person(scene: Scene, visitor: Client, typ
         assert "Lịch tiếp dân ở nhà văn hóa số 3" in page
 
 
-HOSTILE = "\"'><script>alert(1)</script><img src=x onerror=alert(2)>{{7*7}}</textarea><b hx-get=/quan-tri hx-trigger=load>"
+HOSTILE = (
+    "\"'><script>alert(1)</script><img src=x onerror=alert(2)>{{7*7}}</textarea><b hx-get=/quan-tri hx-trigger=load>"
+)
 
 
 async def test_what_is_typed_is_only_ever_text(scene: Scene, visitor: Client, typed: Typed) -> None:
@@ -359,9 +376,20 @@ async def test_what_is_typed_is_only_ever_text(scene: Scene, visitor: Client, ty
         ids = session.exec(select(Outlet.id).join(Variant, isouter=True)).all()
     values |= {f"own.{ids[0]}": HOSTILE}
     async with visitor("bientap.phuong-ta") as editor:
-        pages = [await editor.post("/quan-tri/soan/xem-truoc", data=values), await editor.post("/quan-tri/soan/luu", data=values)]
+        pages = [
+            await editor.post("/quan-tri/soan/xem-truoc", data=values),
+            await editor.post("/quan-tri/soan/luu", data=values),
+        ]
         post_id = only_post(scene).id
-        for path in (f"/bai/{post_id}", f"/bai/{post_id}/soan", f"/bai/{post_id}/gui", "/bai", "", "/lich", f"/soan?tim={HOSTILE}"):
+        for path in (
+            f"/bai/{post_id}",
+            f"/bai/{post_id}/soan",
+            f"/bai/{post_id}/gui",
+            "/bai",
+            "",
+            "/lich",
+            f"/soan?tim={HOSTILE}",
+        ):
             pages.append(await editor.get(f"/quan-tri{path}"))
     for page in pages:
         assert page.status_code < 400
@@ -372,7 +400,9 @@ async def test_what_is_typed_is_only_ever_text(scene: Scene, visitor: Client, ty
 
 
 def test_what_is_active_in_a_page_would_be_seen() -> None:
-    found = active_parts('<p style="color:red"><img src=x onerror=alert(1)><script>alert(1)</script><style>p{}</style><a href="javascript:x">')
+    found = active_parts(
+        '<p style="color:red"><img src=x onerror=alert(1)><script>alert(1)</script><style>p{}</style><a href="javascript:x">'
+    )
     assert found == ["style on p", "onerror on img", "script", "style", "javascript: on a"]
 
 

@@ -121,7 +121,9 @@ def _sign_out_for_good(editor: Watched) -> None:
     expect(editor.page.locator("h1")).to_have_text("Đăng nhập")
 
 
-@pytest.mark.parametrize(("careful", "kept"), [(True, 1), (False, 2)], ids=["as it is", "without the page's own script"])
+@pytest.mark.parametrize(
+    ("careful", "kept"), [(True, 1), (False, 2)], ids=["as it is", "without the page's own script"]
+)
 def test_a_draft_handed_over_while_it_is_being_kept_is_kept_once(
     browser: Browser, house: tuple[Scene, str], monkeypatch: pytest.MonkeyPatch, careful: bool, kept: int
 ) -> None:
@@ -158,7 +160,16 @@ def test_the_sheet_works_without_javascript_and_on_a_phone(browser: Browser, hou
     page.click("text=Kiểm tra & gửi duyệt")
     page.click(".handover button")
     expect(page.locator("main")).to_contain_text("Đã gửi duyệt")
-    for path in ("", "/lich", "/lich?xem=thang", "/soan", "/bai", "/cho-duyet", "/tai-khoan", f"/bai/{scene.all(Post)[0].id}"):
+    for path in (
+        "",
+        "/lich",
+        "/lich?xem=thang",
+        "/soan",
+        "/bai",
+        "/cho-duyet",
+        "/tai-khoan",
+        f"/bai/{scene.all(Post)[0].id}",
+    ):
         page.goto(f"{address}/quan-tri{path}")
         box = page.locator("main").bounding_box()
         assert box is not None

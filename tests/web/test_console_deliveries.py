@@ -132,7 +132,9 @@ async def test_no_button_makes_an_illegal_move(scene: Scene, visitor: Client, st
             if state in legal:
                 continue
             row = furnished.delivery(scene, state)
-            answer = await client.post(f"/quan-tri/luot-dang/{row.id}/{button}", data={"confirm": "ĐĂNG LẠI", "note": "x"})
+            answer = await client.post(
+                f"/quan-tri/luot-dang/{row.id}/{button}", data={"confirm": "ĐĂNG LẠI", "note": "x"}
+            )
             assert answer.status_code == 422 and "trạng thái khác" in answer.text, button
             assert _now(scene, row).state == state, button
 
@@ -175,7 +177,10 @@ async def test_a_long_list_has_pages(scene: Scene, visitor: Client) -> None:
     with scene.store.write() as session:
         kept = session.get_one(Delivery, row.id)
         for number in range(45):
-            values = kept.model_dump(exclude={"id"}) | {"key": f"k{number}", "due_at": kept.due_at + timedelta(minutes=number + 1)}
+            values = kept.model_dump(exclude={"id"}) | {
+                "key": f"k{number}",
+                "due_at": kept.due_at + timedelta(minutes=number + 1),
+            }
             session.add(Delivery(**values))
     async with visitor("xem.phuong-ta") as client:
         first = (await client.get("/quan-tri/luot-dang")).text
@@ -187,7 +192,13 @@ async def test_the_frozen_message_is_shown_and_the_whole_life(scene: Scene, visi
     row = furnished.delivery(scene, "needs_human")
     async with visitor("xem.phuong-ta") as client:
         page = (await client.get(f"/quan-tri/luot-dang/{row.id}")).text
-    for words in ("Lên lịch", "Bắt đầu gửi lên nền tảng", "Chưa rõ kết quả", "Cần người xem", "Người duyệt hoặc quản trị"):
+    for words in (
+        "Lên lịch",
+        "Bắt đầu gửi lên nền tảng",
+        "Chưa rõ kết quả",
+        "Cần người xem",
+        "Người duyệt hoặc quản trị",
+    ):
         assert words in page
     assert "/da-dang" not in page, "a reader gets no buttons"
     assert active_parts(page) == []

@@ -35,7 +35,14 @@ def neighbours(scene: Scene) -> dict[str, int]:
     furnished.feed(scene, "Nguon ben", ["Tin của phường bên"], "phuong-ben")
     ward = scene.one(Ward, slug="phuong-ben")
     with scene.store.write() as session:
-        frozen = Report(ward_id=ward.id or 0, title="Báo cáo của phường bên", period_from=scene.clock(), period_to=scene.clock(), digest="x", created_at=scene.clock())
+        frozen = Report(
+            ward_id=ward.id or 0,
+            title="Báo cáo của phường bên",
+            period_from=scene.clock(),
+            period_to=scene.clock(),
+            digest="x",
+            created_at=scene.clock(),
+        )
         session.add(frozen)
     return {
         "delivery_id": furnished.delivery(scene, "needs_human", "phuong-ben").id or 0,
@@ -60,7 +67,14 @@ def _events(scene: Scene) -> int:
 
 async def test_the_neighbour_s_things_are_not_there(scene: Scene, visitor: Client, neighbours: dict[str, int]) -> None:
     before = _events(scene)
-    form = {"confirm": "ĐĂNG LẠI", "note": "x", "name": "x", "reason": "x", "password": "mot-mat-khau-dai", "digest": "x"}
+    form = {
+        "confirm": "ĐĂNG LẠI",
+        "note": "x",
+        "name": "x",
+        "reason": "x",
+        "password": "mot-mat-khau-dai",
+        "digest": "x",
+    }
     async with visitor("quantri.phuong-ta") as client:
         for method, path in WITH_ID:
             answer = await client.request(method, _filled(path, neighbours), data=form if method == "POST" else None)
@@ -68,7 +82,9 @@ async def test_the_neighbour_s_things_are_not_there(scene: Scene, visitor: Clien
     assert _events(scene) == before
 
 
-async def test_the_lists_tell_nothing_of_the_neighbour(scene: Scene, visitor: Client, neighbours: dict[str, int]) -> None:
+async def test_the_lists_tell_nothing_of_the_neighbour(
+    scene: Scene, visitor: Client, neighbours: dict[str, int]
+) -> None:
     async with visitor("quantri.phuong-ta") as client:
         for method, path in ROUTES:
             if method == "GET" and "{" not in path:
@@ -106,7 +122,11 @@ async def test_an_editor_neither_settles_nor_manages(scene: Scene, visitor: Clie
     async with visitor("bientap.phuong-ta") as client:
         for method, path in ROUTES:
             last = path.rsplit("/", 1)[-1]
-            if method == "POST" and not path.startswith("/mau") and (path.startswith(manages) or last in NEEDS_SETTLE or path == "/nguon"):
+            if (
+                method == "POST"
+                and not path.startswith("/mau")
+                and (path.startswith(manages) or last in NEEDS_SETTLE or path == "/nguon")
+            ):
                 answer = await client.post(_filled(path, own), data={"confirm": "ĐĂNG LẠI", "note": "x", "name": "x", "reason": "x", "url": "https://x.vn", "role": "admin", "password": "mot-mat-khau-dai"})  # fmt: skip
                 assert answer.status_code == 403, f"{path}: {answer.status_code}"
     assert _events(scene) == before

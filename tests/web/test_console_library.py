@@ -23,7 +23,9 @@ async def test_the_shelf_says_what_each_is_for_and_how_often_it_was_used(scene: 
 
 async def test_saving_makes_a_new_version_and_the_old_one_stays_readable(scene: Scene, visitor: Client) -> None:
     async with visitor("bientap.phuong-ta") as client:
-        answer = await client.post("/quan-tri/mau/lich-tiep-dan/sua", data={"source": BETTER.replace("\n", "\r\n"), "version": "1"})
+        answer = await client.post(
+            "/quan-tri/mau/lich-tiep-dan/sua", data={"source": BETTER.replace("\n", "\r\n"), "version": "1"}
+        )
         assert answer.headers["location"] == "/quan-tri/mau/lich-tiep-dan"
         assert "căn cước" in (await client.get("/quan-tri/mau/lich-tiep-dan")).text
         old = (await client.get("/quan-tri/mau/lich-tiep-dan?ban=1")).text
@@ -46,7 +48,9 @@ async def test_a_mistake_is_told_with_its_line_and_the_text_is_kept(scene: Scene
 
 async def test_only_checking_keeps_nothing(scene: Scene, visitor: Client) -> None:
     async with visitor("bientap.phuong-ta") as client:
-        answer = await client.post("/quan-tri/mau/lich-tiep-dan/sua", data={"source": BETTER, "version": "1", "only_check": "1"})
+        answer = await client.post(
+            "/quan-tri/mau/lich-tiep-dan/sua", data={"source": BETTER, "version": "1", "only_check": "1"}
+        )
     assert answer.status_code == 200 and "căn cước" in answer.text
     assert len(scene.all(Template)) == 2
 
@@ -73,7 +77,9 @@ async def test_a_new_template_gets_its_own_name(scene: Scene, visitor: Client) -
         assert taken.status_code == 409 and "cùng tên" in taken.text
         mine = SOURCE.replace("name: Lịch tiếp dân", "name: Ngày hội đọc sách")
         answer = await client.post("/quan-tri/mau/moi", data={"source": mine, "version": "0"})
-        reserved = await client.post("/quan-tri/mau/moi", data={"source": SOURCE.replace("name: Lịch tiếp dân", "name: Mới")})
+        reserved = await client.post(
+            "/quan-tri/mau/moi", data={"source": SOURCE.replace("name: Lịch tiếp dân", "name: Mới")}
+        )
     assert answer.headers["location"] == "/quan-tri/mau/ngay-hoi-doc-sach"
     assert reserved.status_code == 409 and "tên khác" in reserved.text
 

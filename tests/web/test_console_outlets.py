@@ -15,7 +15,13 @@ from web.forms import Typed
 
 pytestmark = pytest.mark.anyio
 TOKEN = "123456:BI-MAT-CUA-BOT-xyz"
-TYPED = {"kind": "telegram", "name": "Telegram thứ hai", "set.token": TOKEN, "set.chat_id": "@phuongta", "set.public": "1"}
+TYPED = {
+    "kind": "telegram",
+    "name": "Telegram thứ hai",
+    "set.token": TOKEN,
+    "set.chat_id": "@phuongta",
+    "set.public": "1",
+}
 
 
 def _outlet(scene: Scene, kind: str = "telegram", slug: str = "phuong-ta") -> Outlet:
@@ -41,12 +47,18 @@ async def test_a_channel_is_connected_and_its_secret_is_sealed(scene: Scene, vis
     assert TOKEN not in page and "giữ mã đã lưu" in page
 
 
-async def test_bad_settings_are_told_beside_their_fields_and_secrets_are_not_echoed(scene: Scene, visitor: Client) -> None:
+async def test_bad_settings_are_told_beside_their_fields_and_secrets_are_not_echoed(
+    scene: Scene, visitor: Client
+) -> None:
     wrong = TYPED | {"set.chat_id": "phường ta", "name": "Kênh <của> ta"}
     async with visitor("quantri.phuong-ta") as client:
         answer = await client.post("/quan-tri/kenh/moi", data=wrong)
     assert answer.status_code == 422
-    assert "f-set-chat_id-loi" in answer.text and 'value="phường ta"' in answer.text and "Kênh &lt;của&gt; ta" in answer.text
+    assert (
+        "f-set-chat_id-loi" in answer.text
+        and 'value="phường ta"' in answer.text
+        and "Kênh &lt;của&gt; ta" in answer.text
+    )
     assert TOKEN not in answer.text and "nhập lại" in answer.text
     assert scene.one(Outlet, name="Kênh <của> ta") is None
 
@@ -61,7 +73,13 @@ async def test_a_taken_name_is_told(scene: Scene, visitor: Client) -> None:
 async def test_a_blank_secret_keeps_the_old_one(scene: Scene, visitor: Client) -> None:
     outlet = _outlet(scene)
     old = _settings(scene, outlet)
-    typed = {"name": "Tên mới", "set.token": "", "set.chat_id": old.chat_id, "set.public": "1", "set.username": old.username}
+    typed = {
+        "name": "Tên mới",
+        "set.token": "",
+        "set.chat_id": old.chat_id,
+        "set.public": "1",
+        "set.username": old.username,
+    }
     async with visitor("quantri.phuong-ta") as client:
         page = (await client.get(f"/quan-tri/kenh/{outlet.id}")).text
         assert old.token not in page
@@ -78,7 +96,9 @@ async def test_settings_that_do_not_fit_change_nothing(scene: Scene, visitor: Cl
     outlet = _outlet(scene)
     before = _settings(scene, outlet)
     async with visitor("quantri.phuong-ta") as client:
-        answer = await client.post(f"/quan-tri/kenh/{outlet.id}", data={"name": "X", "set.chat_id": "sai", "set.token": TOKEN})
+        answer = await client.post(
+            f"/quan-tri/kenh/{outlet.id}", data={"name": "X", "set.chat_id": "sai", "set.token": TOKEN}
+        )
     assert answer.status_code == 422 and 'value="sai"' in answer.text and TOKEN not in answer.text
     assert _settings(scene, outlet) == before
 
@@ -102,7 +122,9 @@ async def test_pausing_needs_a_reason_and_opening_again_clears_it(scene: Scene, 
     outlet = _outlet(scene)
     async with visitor("duyet.phuong-ta") as client:
         assert (await client.post(f"/quan-tri/kenh/{outlet.id}/tam-dung", data={"reason": " "})).status_code == 422
-        assert (await client.post(f"/quan-tri/kenh/{outlet.id}/tam-dung", data={"reason": "Đổi người quản trị"})).status_code == 303
+        assert (
+            await client.post(f"/quan-tri/kenh/{outlet.id}/tam-dung", data={"reason": "Đổi người quản trị"})
+        ).status_code == 303
         assert scene.one(Outlet, id=outlet.id).state == "paused"
         assert "Đổi người quản trị" in (await client.get("/quan-tri/kenh")).text
         await client.post(f"/quan-tri/kenh/{outlet.id}/mo-lai")

@@ -26,7 +26,7 @@ async def test_the_same_article_of_two_feeds_is_one_item(scene: Scene, visitor: 
         assert page.count(">Khởi động cuộc thi</a>") == 1 and "cũng có ở Bao dia phuong" in page
         alone = (await client.get(f"/quan-tri/nguon?nguon={other.id}")).text
     assert ">Khởi động cuộc thi</a>" in alone and ">Lịch tiếp dân</a>" not in alone
-    assert "/soan\"" not in page.split('class="rows news"')[1] and active_parts(page) == []
+    assert '/soan"' not in page.split('class="rows news"')[1] and active_parts(page) == []
 
 
 async def test_one_click_makes_a_draft_with_its_source_pinned(scene: Scene, visitor: Client) -> None:
@@ -44,7 +44,12 @@ async def test_one_click_makes_a_draft_with_its_source_pinned(scene: Scene, visi
 async def test_feeds_are_added_paused_and_removed(scene: Scene, visitor: Client) -> None:
     async with visitor("quantri.phuong-ta") as client:
         bad = await client.post("/quan-tri/nguon", data={"name": "Báo <ta>", "url": "ftp://x"})
-        assert bad.status_code == 422 and "https://" in bad.text and "Báo &lt;ta&gt;" in bad.text and 'value="ftp://x"' in bad.text
+        assert (
+            bad.status_code == 422
+            and "https://" in bad.text
+            and "Báo &lt;ta&gt;" in bad.text
+            and 'value="ftp://x"' in bad.text
+        )
         await client.post("/quan-tri/nguon", data={"name": "Báo", "url": "https://bao.vn/rss"})
         source = scene.one(Source, name="Báo")
         await client.post(f"/quan-tri/nguon/{source.id}/tam-ngung")
@@ -53,7 +58,9 @@ async def test_feeds_are_added_paused_and_removed(scene: Scene, visitor: Client)
         assert scene.one(Source, id=source.id).next_at == scene.clock() and scene.one(Source, id=source.id).active
         await client.post(f"/quan-tri/nguon/{source.id}/bo")
     assert scene.one(Source, id=source.id) is None
-    assert {"source.watched", "source.paused", "source.resumed", "source.removed"} <= {event.action for event in scene.all(AuditEvent)}
+    assert {"source.watched", "source.paused", "source.resumed", "source.removed"} <= {
+        event.action for event in scene.all(AuditEvent)
+    }
 
 
 async def test_removing_a_feed_hands_its_copies_on_and_keeps_what_was_used(scene: Scene, visitor: Client) -> None:
@@ -73,7 +80,16 @@ async def test_the_log_speaks_in_sentences_and_is_narrowed(scene: Scene, visitor
     row = furnished.delivery(scene, "needs_human")
     ward = scene.one(Ward, slug="phuong-ta")
     with scene.store.write() as session:
-        record(session, ward.id or 0, furnished.who(scene, "duyet"), "moon.landed", "moon", 7, scene.clock(), reason="{name} <b>")
+        record(
+            session,
+            ward.id or 0,
+            furnished.who(scene, "duyet"),
+            "moon.landed",
+            "moon",
+            7,
+            scene.clock(),
+            reason="{name} <b>",
+        )
     async with visitor("xem.phuong-ta") as client:
         page = (await client.get("/quan-tri/nhat-ky")).text
         assert f"duyệt bài số {row.post_id}" in page and f"chuyển lượt đăng số {row.id} cho người xem" in page
@@ -89,9 +105,13 @@ async def test_the_log_speaks_in_sentences_and_is_narrowed(scene: Scene, visitor
 async def test_a_broken_chain_is_told(scene: Scene, visitor: Client) -> None:
     ward = scene.one(Ward, slug="phuong-ta")
     with scene.store.engine.begin() as connection:
-        for (name,) in connection.exec_driver_sql("select name from sqlite_master where type = 'trigger' and tbl_name = 'audit_event'").all():
+        for (name,) in connection.exec_driver_sql(
+            "select name from sqlite_master where type = 'trigger' and tbl_name = 'audit_event'"
+        ).all():
             connection.exec_driver_sql(f"drop trigger {name}")
-        connection.exec_driver_sql("update audit_event set actor = 'kẻ lạ' where number = 2 and ward_id = ?", (ward.id,))
+        connection.exec_driver_sql(
+            "update audit_event set actor = 'kẻ lạ' where number = 2 and ward_id = ?", (ward.id,)
+        )
     async with visitor("xem.phuong-ta") as client:
         page = (await client.get("/quan-tri/nhat-ky")).text
     assert "bị thay đổi ở sự kiện số 2" in page and "Chuỗi nguyên vẹn" not in page
@@ -107,7 +127,7 @@ async def test_a_report_is_shown_to_all_and_frozen_once(scene: Scene, visitor: C
     period = {"tu": "2026-11-23", "den": "2026-11-29"}
     async with visitor("xem.phuong-ta") as reader, visitor("duyet.phuong-ta") as approver:
         page = (await reader.get("/quan-tri/bao-cao")).text
-        assert "1/2" in page and "50%" in page and "<svg class=\"chart\"" in page and "<desc" in page
+        assert "1/2" in page and "50%" in page and '<svg class="chart"' in page and "<desc" in page
         assert "Tải DOCX" not in page and active_parts(page) == []
         assert (await reader.post("/quan-tri/bao-cao", data=period)).status_code == 403
         docx = await approver.post("/quan-tri/bao-cao", data=period | {"file": "docx"})
@@ -148,12 +168,22 @@ async def test_the_administrator_keeps_the_accounts(scene: Scene, visitor: Clien
     typed = {"name": "Lê Thị <Mới>", "username": "moi.ta", "role": "editor", "password": "mot-mat-khau-dai"}
     async with visitor("quantri.phuong-ta") as admin:
         short = await admin.post("/quan-tri/nguoi-dung", data=typed | {"password": "ngan"})
-        assert short.status_code == 422 and "12" in short.text and "Lê Thị &lt;Mới&gt;" in short.text and "ngan\"" not in short.text
+        assert (
+            short.status_code == 422
+            and "12" in short.text
+            and "Lê Thị &lt;Mới&gt;" in short.text
+            and 'ngan"' not in short.text
+        )
         assert (await admin.post("/quan-tri/nguoi-dung", data=typed | {"role": "god"})).status_code == 422
         assert (await admin.post("/quan-tri/nguoi-dung", data=typed)).status_code == 303
         made = scene.one(User, username="moi.ta")
         page = (await admin.get("/quan-tri/nguoi-dung")).text
-        assert "moi.ta" in page and "mot-mat-khau-dai" not in page and made.password_hash not in page and "thanhpho" not in page
+        assert (
+            "moi.ta" in page
+            and "mot-mat-khau-dai" not in page
+            and made.password_hash not in page
+            and "thanhpho" not in page
+        )
         again = await admin.post("/quan-tri/nguoi-dung", data=typed)
         assert again.status_code == 422 and "đã có người dùng" in again.text
 
@@ -175,12 +205,18 @@ async def test_closing_an_account_signs_it_out_at_once(scene: Scene, visitor: Cl
 async def test_a_new_password_replaces_the_lost_one(scene: Scene, visitor: Client) -> None:
     user = scene.one(User, username="bientap.phuong-ta")
     async with visitor("quantri.phuong-ta") as admin, visitor("bientap.phuong-ta") as editor:
-        assert (await admin.post(f"/quan-tri/nguoi-dung/{user.id}/mat-khau", data={"password": "ngan"})).status_code == 422
-        assert (await admin.post(f"/quan-tri/nguoi-dung/{user.id}/mat-khau", data={"password": "mat-khau-moi-tinh"})).status_code == 303
+        assert (
+            await admin.post(f"/quan-tri/nguoi-dung/{user.id}/mat-khau", data={"password": "ngan"})
+        ).status_code == 422
+        assert (
+            await admin.post(f"/quan-tri/nguoi-dung/{user.id}/mat-khau", data={"password": "mat-khau-moi-tinh"})
+        ).status_code == 303
         assert (await editor.get("/quan-tri")).status_code == 303
     async with visitor() as client:
         old = await client.post("/quan-tri/dang-nhap", data={"username": user.username, "password": PASSWORD})
-        new = await client.post("/quan-tri/dang-nhap", data={"username": user.username, "password": "mat-khau-moi-tinh"})
+        new = await client.post(
+            "/quan-tri/dang-nhap", data={"username": user.username, "password": "mat-khau-moi-tinh"}
+        )
     assert (old.status_code, new.status_code) == (401, 303)
 
 

@@ -29,7 +29,12 @@ def _typed(scene: Scene, **changed: object) -> dict[str, object]:
 
 @pytest.mark.parametrize(
     ("days", "clocks", "line"),
-    [([], "07h00", "0 7 * * *"), ([0, 2], "16h30, 7h30", "30 7,16 * * mon,wed"), (list(range(7)), "7:05", "5 7 * * *"), ([6], "8g", "0 8 * * sun")],
+    [
+        ([], "07h00", "0 7 * * *"),
+        ([0, 2], "16h30, 7h30", "30 7,16 * * mon,wed"),
+        (list(range(7)), "7:05", "5 7 * * *"),
+        ([6], "8g", "0 8 * * sun"),
+    ],
 )
 def test_weekdays_and_times_build_the_line_and_are_read_back(days: list[int], clocks: str, line: str) -> None:
     assert recurring.cron_line(days, clocks) == line
@@ -138,14 +143,24 @@ async def test_changing_an_approved_rule_voids_it_and_calls_off_what_it_planned(
         assert planning.plan(session, scene.clock(), timedelta(days=3)) == 3
     async with visitor("bientap.phuong-ta") as client:
         assert "phải duyệt lại" in (await client.get(f"/quan-tri/thuong-ky/{rule.id}/sua")).text
-        await client.post(f"/quan-tri/thuong-ky/{rule.id}/sua", data=_typed(scene, weekday="", clocks="07h00", on_holidays="1"))
+        await client.post(
+            f"/quan-tri/thuong-ky/{rule.id}/sua", data=_typed(scene, weekday="", clocks="07h00", on_holidays="1")
+        )
     found = scene.one(Rule, id=rule.id)
-    assert (found.cron, found.state, found.approver_id, found.digest, found.next_item) == ("0 7 * * *", "draft", None, "", 0)
+    assert (found.cron, found.state, found.approver_id, found.digest, found.next_item) == (
+        "0 7 * * *",
+        "draft",
+        None,
+        "",
+        0,
+    )
     assert {row.state for row in scene.all(Delivery)} == {"cancelled"}
     with scene.store.write() as session:
         assert planning.plan(session, scene.clock(), timedelta(days=3)) == 0, "a draft plans nothing"
         kept = session.get_one(Rule, rule.id)
-        rules.submit(session, furnished.who(scene, "bientap"), kept, scene.one(Ward, slug="phuong-ta"), scene.desk, scene.clock())
+        rules.submit(
+            session, furnished.who(scene, "bientap"), kept, scene.one(Ward, slug="phuong-ta"), scene.desk, scene.clock()
+        )
         approve_rule(session, furnished.who(scene, "duyet"), kept, rule_digest(session, kept), scene.clock())
         assert planning.plan(session, scene.clock(), timedelta(days=3)) == 3, "approved again, the same days are free"
 
@@ -193,4 +208,6 @@ def test_the_neighbour_approves_nothing_here(scene: Scene) -> None:
     rule = furnished.rule(scene, "submitted")
     with scene.store.write() as session, pytest.raises(Forbidden):
         kept = session.get_one(Rule, rule.id)
-        approve_rule(session, furnished.who(scene, "duyet", "phuong-ben"), kept, rule_digest(session, kept), scene.clock())
+        approve_rule(
+            session, furnished.who(scene, "duyet", "phuong-ben"), kept, rule_digest(session, kept), scene.clock()
+        )

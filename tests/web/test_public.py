@@ -70,7 +70,9 @@ def article(**changes: Any) -> dict[str, Any]:
     } | changes
 
 
-async def put(client: httpx.AsyncClient, key: str, ward: str = "le-thanh-nghi", token: str = "", **changes: Any) -> httpx.Response:
+async def put(
+    client: httpx.AsyncClient, key: str, ward: str = "le-thanh-nghi", token: str = "", **changes: Any
+) -> httpx.Response:
     headers = {"authorization": f"Bearer {token or TOKENS[ward]}"}
     return await client.put(f"/_publish/{ward}/{key}", json=article(**changes), headers=headers)
 
@@ -102,11 +104,15 @@ async def test_the_same_key_twice_is_one_article(citizen: httpx.AsyncClient, sto
         assert len(session.exec(select(Article)).all()) == 1
 
 
-async def test_other_words_under_a_key_correct_the_article_at_its_old_address(citizen: httpx.AsyncClient, clock: Any) -> None:
+async def test_other_words_under_a_key_correct_the_article_at_its_old_address(
+    citizen: httpx.AsyncClient, clock: Any
+) -> None:
     first = await put(citizen, "k1")
     clock.forward(hours=2)
     later = START.replace(hour=3).isoformat()
-    changed = await put(citizen, "k1", title="Đính chính: nộp hồ sơ", slug="2026/dia-chi-khac-1a2b3c4d", published_at=later)
+    changed = await put(
+        citizen, "k1", title="Đính chính: nộp hồ sơ", slug="2026/dia-chi-khac-1a2b3c4d", published_at=later
+    )
     assert changed.status_code == 200
     assert changed.json()["url"] == first.json()["url"]
     assert changed.json()["published_at"] == START.isoformat()
@@ -141,7 +147,9 @@ async def test_a_neighbours_token_opens_nothing(citizen: httpx.AsyncClient) -> N
     assert (await citizen.get(address, headers=signed())).json()["withdrawn_at"] is None
 
 
-@pytest.mark.parametrize("header", ["", "Bearer", "Bearer ", "Basic khoa-le-thanh-nghi-1", "khoa-le-thanh-nghi-1", "Bearer khóa-sai"])
+@pytest.mark.parametrize(
+    "header", ["", "Bearer", "Bearer ", "Basic khoa-le-thanh-nghi-1", "khoa-le-thanh-nghi-1", "Bearer khóa-sai"]
+)
 async def test_no_token_no_entry(citizen: httpx.AsyncClient, header: str) -> None:
     answer = await citizen.get("/_publish/le-thanh-nghi", headers={"authorization": header.encode()})
     assert answer.status_code == 401
@@ -179,7 +187,9 @@ async def test_two_articles_cannot_share_an_address(citizen: httpx.AsyncClient) 
         ({"ward_id": 2}, "ward_id"),
     ],
 )
-async def test_a_bad_article_is_refused_naming_the_place(citizen: httpx.AsyncClient, changes: dict[str, Any], place: str) -> None:
+async def test_a_bad_article_is_refused_naming_the_place(
+    citizen: httpx.AsyncClient, changes: dict[str, Any], place: str
+) -> None:
     answer = await put(citizen, "k1", **changes)
     assert answer.status_code == 422
     assert answer.json()["error"]["message"] == f"Bài gửi lên chưa đúng ở: {place}."
@@ -203,7 +213,12 @@ async def test_withdrawn_is_gone_everywhere_and_stays_gone(citizen: httpx.AsyncC
     page = await citizen.get(url)
     assert page.status_code == 410
     assert "Bài đã được gỡ" in page.text and "Nộp hồ sơ trực tuyến" not in page.text
-    for address in ("/le-thanh-nghi/", "/le-thanh-nghi/rss.xml", "/le-thanh-nghi/sitemap.xml", "/le-thanh-nghi/tim-kiem?q=nop"):
+    for address in (
+        "/le-thanh-nghi/",
+        "/le-thanh-nghi/rss.xml",
+        "/le-thanh-nghi/sitemap.xml",
+        "/le-thanh-nghi/tim-kiem?q=nop",
+    ):
         assert "nop-ho-so" not in (await citizen.get(address)).text
     back = await put(citizen, "k1")
     assert (back.status_code, back.json()["error"]["code"]) == (410, "withdrawn")
@@ -211,7 +226,9 @@ async def test_withdrawn_is_gone_everywhere_and_stays_gone(citizen: httpx.AsyncC
 
 async def test_the_listing_tells_everything_in_pages(citizen: httpx.AsyncClient) -> None:
     for number in range(5):
-        await put(citizen, f"k{number}", slug=f"2026/bai-{number}", published_at=START.replace(minute=number).isoformat())
+        await put(
+            citizen, f"k{number}", slug=f"2026/bai-{number}", published_at=START.replace(minute=number).isoformat()
+        )
     seen: list[str] = []
     following: int | None = 0
     while following is not None:
@@ -236,7 +253,9 @@ async def test_a_picture_is_brought_once_and_served_for_good(citizen: httpx.Asyn
     assert "immutable" in answer.headers["cache-control"]
 
 
-@pytest.mark.parametrize("data", [b"<svg onload='alert(1)'/>", b"GIF89a<script>", b"\xff\xd8\xff<html>", b"%PDF-1.7", b""])
+@pytest.mark.parametrize(
+    "data", [b"<svg onload='alert(1)'/>", b"GIF89a<script>", b"\xff\xd8\xff<html>", b"%PDF-1.7", b""]
+)
 async def test_what_is_no_picture_is_refused(citizen: httpx.AsyncClient, files: Files, data: bytes) -> None:
     answer = await bring(citizen, data)
     assert (answer.status_code, answer.json()["error"]["code"]) == (422, "bad_media")
@@ -250,7 +269,13 @@ async def test_a_picture_of_another_hash_or_too_heavy_is_refused(citizen: httpx.
 
 async def test_an_article_waits_for_its_picture(citizen: httpx.AsyncClient) -> None:
     data = picture_bytes()
-    picture = {"sha256": hashlib.sha256(data).hexdigest(), "mime": "image/jpeg", "width": 1200, "height": 630, "alt": "Thẻ"}
+    picture = {
+        "sha256": hashlib.sha256(data).hexdigest(),
+        "mime": "image/jpeg",
+        "width": 1200,
+        "height": 630,
+        "alt": "Thẻ",
+    }
     early = await put(citizen, "k1", picture=picture)
     assert (early.status_code, early.json()["error"]["code"]) == (422, "picture_missing")
     await bring(citizen, data)
@@ -272,7 +297,9 @@ async def test_files_of_other_kinds_are_not_served(citizen: httpx.AsyncClient, f
 async def test_the_front_page_shows_the_newest_first(citizen: httpx.AsyncClient) -> None:
     for number in range(15):
         at = START.replace(minute=number).isoformat()
-        await put(citizen, f"k{number}", slug=f"2026/bai-{number}", title=f"Bài số {number} của phường", published_at=at)
+        await put(
+            citizen, f"k{number}", slug=f"2026/bai-{number}", title=f"Bài số {number} của phường", published_at=at
+        )
     page = (await citizen.get("/le-thanh-nghi/")).text
     shown = [int(number) for number in re.findall(r"Bài số (\d+) của phường", page)]
     assert shown == list(range(14, 4, -1))
@@ -285,7 +312,13 @@ async def test_the_front_page_shows_the_newest_first(citizen: httpx.AsyncClient)
 
 async def test_wards_are_apart(citizen: httpx.AsyncClient) -> None:
     await put(citizen, "k1", title="Chỉ của Lê Thanh Nghị")
-    for address in ("/dong-hai/", "/dong-hai/tat-ca", "/dong-hai/rss.xml", "/dong-hai/sitemap.xml", "/dong-hai/tim-kiem?q=chi"):
+    for address in (
+        "/dong-hai/",
+        "/dong-hai/tat-ca",
+        "/dong-hai/rss.xml",
+        "/dong-hai/sitemap.xml",
+        "/dong-hai/tim-kiem?q=chi",
+    ):
         answer = await citizen.get(address)
         assert answer.status_code == 200
         assert "Chỉ của" not in answer.text.replace("Chỉ của bạn", "")
@@ -300,7 +333,9 @@ async def test_topics_have_pages(citizen: httpx.AsyncClient) -> None:
     assert (await citizen.get("/le-thanh-nghi/chu-de/khong-co")).status_code == 404
 
 
-@pytest.mark.parametrize("query", ["học bổng", "hoc bong", "HỌC BỔNG", "bong  hoc", "ho\u0323c bo\u0302\u0309ng", "tre"])
+@pytest.mark.parametrize(
+    "query", ["học bổng", "hoc bong", "HỌC BỔNG", "bong  hoc", "ho\u0323c bo\u0302\u0309ng", "tre"]
+)
 async def test_search_knows_words_with_and_without_diacritics(citizen: httpx.AsyncClient, query: str) -> None:
     await put(citizen, "k1", title="Trao học bổng cho trẻ em")
     await put(citizen, "k2", slug="2026/khac", title="Phân loại rác tại nguồn", summary="", topics=[])
@@ -310,7 +345,14 @@ async def test_search_knows_words_with_and_without_diacritics(citizen: httpx.Asy
 
 async def test_search_puts_the_right_spelling_and_titles_first(citizen: httpx.AsyncClient) -> None:
     await put(citizen, "k1", slug="2026/a", title="Ba mà", published_at=START.replace(minute=3).isoformat())
-    await put(citizen, "k2", slug="2026/b", title="Khác", html="<p>có má trong bài</p>", published_at=START.replace(minute=2).isoformat())
+    await put(
+        citizen,
+        "k2",
+        slug="2026/b",
+        title="Khác",
+        html="<p>có má trong bài</p>",
+        published_at=START.replace(minute=2).isoformat(),
+    )
     await put(citizen, "k3", slug="2026/c", title="Bà má", published_at=START.isoformat())
     page = (await citizen.get("/le-thanh-nghi/tim-kiem?q=má")).text
     assert re.findall(r'class="headline" href="[^"]*">([^<]+)<', page) == ["Bà má", "Khác", "Ba mà"]
@@ -323,7 +365,14 @@ async def test_searching_for_nothing_finds_nothing(citizen: httpx.AsyncClient) -
 
 
 async def test_pages_that_are_not_there(citizen: httpx.AsyncClient) -> None:
-    for address in ("/khong-co/", "/le-thanh-nghi/2026/khong-co", "/le-thanh-nghi/gi-do", "/s/khongco", "/a/b/c/d", "/%2f%2fevil.example"):
+    for address in (
+        "/khong-co/",
+        "/le-thanh-nghi/2026/khong-co",
+        "/le-thanh-nghi/gi-do",
+        "/s/khongco",
+        "/a/b/c/d",
+        "/%2f%2fevil.example",
+    ):
         answer = await citizen.get(address)
         assert answer.status_code == 404
         assert "Không tìm thấy trang" in answer.text
@@ -339,7 +388,15 @@ async def test_the_wards_are_listed_and_the_last_slash_is_added(citizen: httpx.A
 
 async def test_every_page_carries_the_same_protection(citizen: httpx.AsyncClient) -> None:
     url = (await put(citizen, "k1")).json()["url"]
-    for address in ("/", "/le-thanh-nghi/", url, "/le-thanh-nghi/tim-kiem?q=x", "/le-thanh-nghi/gioi-thieu", "/khong-co", "/le-thanh-nghi/rss.xml"):
+    for address in (
+        "/",
+        "/le-thanh-nghi/",
+        url,
+        "/le-thanh-nghi/tim-kiem?q=x",
+        "/le-thanh-nghi/gioi-thieu",
+        "/khong-co",
+        "/le-thanh-nghi/rss.xml",
+    ):
         headers = (await citizen.get(address)).headers
         assert "default-src 'none'" in headers["content-security-policy"]
         assert "unsafe" not in headers["content-security-policy"]
@@ -352,7 +409,9 @@ async def test_pages_bring_nothing_from_elsewhere_and_can_be_walked_without_a_mo
     url = (await put(citizen, "k1")).json()["url"]
     for address in ("/le-thanh-nghi/", url, "/le-thanh-nghi/gioi-thieu"):
         page = (await citizen.get(address)).text
-        loaded = re.findall(r'<(?:img|script|iframe|source)[^>]*\ssrc="([^"]+)"', page) + re.findall(r'rel="(?:stylesheet|preload|icon)"[^>]*href="([^"]+)"', page)
+        loaded = re.findall(r'<(?:img|script|iframe|source)[^>]*\ssrc="([^"]+)"', page) + re.findall(
+            r'rel="(?:stylesheet|preload|icon)"[^>]*href="([^"]+)"', page
+        )
         assert loaded and all(one.startswith(("/static/", "/tep/")) for one in loaded)
         for one in loaded:
             assert (await citizen.get(one)).status_code == 200
@@ -389,7 +448,9 @@ async def test_hostile_words_stay_words(citizen: httpx.AsyncClient, payload: str
         assert not [name for name in tree.attributes if name.startswith("on") or name in ("style", "srcdoc")]
         assert all(value.startswith(("https://", "/", "#", "?")) for value in tree.addresses)
         assert tree.scripts == (1 if address == url else 0)
-    data = json.loads(re.findall(r'<script type="application/ld\+json">(.*?)</script>', (await citizen.get(url)).text, re.DOTALL)[0])
+    data = json.loads(
+        re.findall(r'<script type="application/ld\+json">(.*?)</script>', (await citizen.get(url)).text, re.DOTALL)[0]
+    )
     assert data["headline"] == " ".join(f"T {kept}".split())
     rss = ElementTree.fromstring((await citizen.get("/le-thanh-nghi/rss.xml")).content)
     assert rss.findtext("channel/item/title") == " ".join(f"T {kept}".split())
@@ -451,7 +512,13 @@ async def test_an_article_tells_how_it_wants_to_be_shared(citizen: httpx.AsyncCl
 @pytest.mark.parametrize("name", ["rss.xml", "atom.xml"])
 async def test_feeds_are_what_feed_readers_expect(citizen: httpx.AsyncClient, name: str) -> None:
     for number in range(3):
-        await put(citizen, f"k{number}", slug=f"2026/bai-{number}", title=f"Bài & số <{number}>", published_at=START.replace(minute=number).isoformat())
+        await put(
+            citizen,
+            f"k{number}",
+            slug=f"2026/bai-{number}",
+            title=f"Bài & số <{number}>",
+            published_at=START.replace(minute=number).isoformat(),
+        )
     answer = await citizen.get(f"/le-thanh-nghi/{name}")
     assert answer.headers["content-type"].startswith(f"application/{name.removesuffix('.xml')}+xml")
     feed = feedparser.parse(answer.content)
@@ -492,7 +559,18 @@ async def test_the_json_feed_keeps_version_1_1(citizen: httpx.AsyncClient) -> No
     feed = answer.json()
     assert feed["version"] == "https://jsonfeed.org/version/1.1"
     assert feed["title"] and feed["feed_url"] == f"{BASE}/le-thanh-nghi/feed.json"
-    allowed = {"id", "url", "external_url", "title", "content_html", "summary", "image", "date_published", "date_modified", "tags"}
+    allowed = {
+        "id",
+        "url",
+        "external_url",
+        "title",
+        "content_html",
+        "summary",
+        "image",
+        "date_published",
+        "date_modified",
+        "tags",
+    }
     for item in feed["items"]:
         assert item["id"] and item["content_html"] and set(item) <= allowed
         assert isinstance(item["tags"], list)
@@ -524,7 +602,15 @@ async def test_maps_for_search_machines(citizen: httpx.AsyncClient) -> None:
 # Fresh or known
 
 
-@pytest.mark.parametrize("address", ["/le-thanh-nghi/", "/le-thanh-nghi/2026/nop-ho-so-truc-tuyen-1a2b3c4d", "/le-thanh-nghi/rss.xml", "/le-thanh-nghi/feed.json"])
+@pytest.mark.parametrize(
+    "address",
+    [
+        "/le-thanh-nghi/",
+        "/le-thanh-nghi/2026/nop-ho-so-truc-tuyen-1a2b3c4d",
+        "/le-thanh-nghi/rss.xml",
+        "/le-thanh-nghi/feed.json",
+    ],
+)
 async def test_what_is_known_is_not_sent_again(citizen: httpx.AsyncClient, clock: Any, address: str) -> None:
     await put(citizen, "k1")
     first = await citizen.get(address)
@@ -543,7 +629,9 @@ async def test_feeds_know_when_they_changed(citizen: httpx.AsyncClient, clock: A
     assert parsedate_to_datetime(first.headers["last-modified"]) == START
     since = {"if-modified-since": first.headers["last-modified"]}
     assert (await citizen.get("/le-thanh-nghi/rss.xml", headers=since)).status_code == 304
-    assert (await citizen.get("/le-thanh-nghi/rss.xml", headers={"if-modified-since": "hôm qua".encode()})).status_code == 200
+    assert (
+        await citizen.get("/le-thanh-nghi/rss.xml", headers={"if-modified-since": "hôm qua".encode()})
+    ).status_code == 200
     clock.forward(minutes=1)
     await citizen.delete("/_publish/le-thanh-nghi/k1", headers=signed())
     assert (await citizen.get("/le-thanh-nghi/rss.xml", headers=since)).status_code == 200
@@ -576,7 +664,9 @@ def counted(app: Starlette, store: Store, kind: str, subject: str) -> tuple[int,
     return sum(row.raw for row in rows), sum(row.people for row in rows)
 
 
-async def test_a_reader_counts_once_in_half_an_hour(citizen: httpx.AsyncClient, app: Starlette, store: Store, clock: Any) -> None:
+async def test_a_reader_counts_once_in_half_an_hour(
+    citizen: httpx.AsyncClient, app: Starlette, store: Store, clock: Any
+) -> None:
     url = (await put(citizen, "k1")).json()["url"]
     for minutes in (0, 10, 19):
         clock.forward(minutes=minutes)
@@ -590,7 +680,9 @@ async def test_a_reader_counts_once_in_half_an_hour(citizen: httpx.AsyncClient, 
     assert figures.json() == {"key": "k1", "raw": 5, "people": 3}
 
 
-async def test_machines_previews_and_head_are_not_readers(citizen: httpx.AsyncClient, app: Starlette, store: Store) -> None:
+async def test_machines_previews_and_head_are_not_readers(
+    citizen: httpx.AsyncClient, app: Starlette, store: Store
+) -> None:
     url = (await put(citizen, "k1")).json()["url"]
     for agent in (
         "facebookexternalhit/1.1 (+http://www.facebook.com/externalhit_uatext.php)", "TelegramBot (like TwitterBot)", "Twitterbot/1.0",
@@ -607,7 +699,12 @@ async def test_machines_previews_and_head_are_not_readers(citizen: httpx.AsyncCl
 
 @pytest.mark.parametrize(
     "agent",
-    ["Mozilla/5.0 (Linux; Android 12) Zalo android/23090500", "Mozilla/5.0 (iPhone) [FBAN/FBIOS;FBAV/443.0]", "Telegram-Android/10.9", "Mozilla/5.0 (Linux; Android 10; CUBOT X30) Chrome/119"],
+    [
+        "Mozilla/5.0 (Linux; Android 12) Zalo android/23090500",
+        "Mozilla/5.0 (iPhone) [FBAN/FBIOS;FBAV/443.0]",
+        "Telegram-Android/10.9",
+        "Mozilla/5.0 (Linux; Android 10; CUBOT X30) Chrome/119",
+    ],
 )
 def test_the_browsers_inside_messengers_are_people(agent: str) -> None:
     assert by_hand("GET", agent, "")
@@ -638,7 +735,9 @@ def _delivery(session: Any, ward: int) -> Delivery:
     author = kept(User(ward_id=ward, username="lan", name="Lan", role="editor", password_hash="x", created_at=START))
     campaign = kept(Campaign(ward_id=ward, slug="c", name="c", starts_on=date(2026, 1, 1), created_at=START))
     outlet = kept(Outlet(ward_id=ward, kind="zalo", name="z", created_at=START))
-    post = kept(Post(ward_id=ward, campaign_id=campaign, title="t", author_id=author, created_at=START, updated_at=START))
+    post = kept(
+        Post(ward_id=ward, campaign_id=campaign, title="t", author_id=author, created_at=START, updated_at=START)
+    )
     made = Delivery(
         key="d", ward_id=ward, post_id=post, outlet_id=outlet, due_at=START, expires_at=START, approved_digest="x",
         next_at=START, created_at=START, updated_at=START,
@@ -647,7 +746,9 @@ def _delivery(session: Any, ward: int) -> Delivery:
     return made
 
 
-async def test_a_short_link_leads_to_its_target_and_counts(citizen: httpx.AsyncClient, app: Starlette, store: Store) -> None:
+async def test_a_short_link_leads_to_its_target_and_counts(
+    citizen: httpx.AsyncClient, app: Starlette, store: Store
+) -> None:
     short(store, "abc234", f"{BASE}/le-thanh-nghi/2026/x")
     for _ in range(3):
         answer = await citizen.get("/s/abc234?next=https://evil.example")
@@ -660,7 +761,17 @@ async def test_a_short_link_leads_to_its_target_and_counts(citizen: httpx.AsyncC
 
 @pytest.mark.parametrize(
     "target",
-    ["//evil.example", "javascript:alert(1)", "/quan-tri", "https:evil", "https://a.example@evil.example/", "https://a.example\\@evil", "https://a.example/\r\nX: y", "data:text/html,x", ""],
+    [
+        "//evil.example",
+        "javascript:alert(1)",
+        "/quan-tri",
+        "https:evil",
+        "https://a.example@evil.example/",
+        "https://a.example\\@evil",
+        "https://a.example/\r\nX: y",
+        "data:text/html,x",
+        "",
+    ],
 )
 async def test_a_bad_target_leads_nowhere(citizen: httpx.AsyncClient, store: Store, target: str) -> None:
     short(store, "xau", target)
@@ -668,7 +779,17 @@ async def test_a_bad_target_leads_nowhere(citizen: httpx.AsyncClient, store: Sto
     assert answer.status_code == 404 and "location" not in answer.headers
 
 
-@pytest.mark.parametrize("code", ["//evil.example", "%2f%2fevil.example", "https:%2f%2fevil.example", "\\evil.example", "%0d%0aLocation:x", "a" * 33])
+@pytest.mark.parametrize(
+    "code",
+    [
+        "//evil.example",
+        "%2f%2fevil.example",
+        "https:%2f%2fevil.example",
+        "\\evil.example",
+        "%0d%0aLocation:x",
+        "a" * 33,
+    ],
+)
 async def test_a_made_up_code_leads_nowhere(citizen: httpx.AsyncClient, code: str) -> None:
     answer = await citizen.get(f"/s/{code}")
     assert answer.status_code == 404 and "location" not in answer.headers

@@ -243,7 +243,9 @@ async def test_guessing_is_slowed_by_name_and_by_the_socket_s_address(scene: Sce
     async with visitor() as client:
         for number in range(people.FAILURES_PER_NAME):
             forged = {"x-forwarded-for": f"203.0.113.{number}"}
-            await client.post("/quan-tri/dang-nhap", data={"username": "duyet.phuong-ta", "password": "sai"}, headers=forged)
+            await client.post(
+                "/quan-tri/dang-nhap", data={"username": "duyet.phuong-ta", "password": "sai"}, headers=forged
+            )
         right = {"username": "duyet.phuong-ta", "password": PASSWORD}
         assert (await client.post("/quan-tri/dang-nhap", data=right)).status_code == 401
         subjects = {failure.subject for failure in scene.all(LoginFailure)}
@@ -302,7 +304,9 @@ async def test_the_neighbour_ward_finds_nothing(scene: Scene, visitor: Client, t
             assert (await neighbour.post(f"/quan-tri/bai/{post_id}/{verb}", data=data)).status_code == 404, verb
         stolen = await neighbour.post("/quan-tri/soan/luu", data=typed(post_id=str(post_id)))
         assert stolen.status_code == 404
-        assert (await neighbour.post("/quan-tri/soan/luu", data=typed(template_id=None))).status_code == 400  # our outlets
+        assert (
+            await neighbour.post("/quan-tri/soan/luu", data=typed(template_id=None))
+        ).status_code == 400  # our outlets
         listed = await neighbour.get("/quan-tri/bai")
         assert "Lịch tiếp dân" not in listed.text
     assert len(scene.all(Post)) == 1
@@ -313,7 +317,9 @@ async def test_no_page_shows_the_neighbour_s_anything(scene: Scene, visitor: Cli
         await client.post("/quan-tri/soan/luu", data=typed(title="Tin của phường Ta"))
         await client.post(f"/quan-tri/bai/{scene.all(Post)[0].id}/gui")
     with scene.store.write() as session:
-        approving.approve(session, people.actor_of(scene.one(User, username="duyet.phuong-ta")), *_seen(session), scene.clock())
+        approving.approve(
+            session, people.actor_of(scene.one(User, username="duyet.phuong-ta")), *_seen(session), scene.clock()
+        )
         planning.plan(session, scene.clock(), timedelta(days=3))
 
     async def pages_that_name_the_ward(username: str) -> set[str]:
@@ -391,5 +397,3 @@ def test_a_program_without_a_cookie_may_say_nothing_of_its_origin() -> None:
     assert same_origin(Headers({"host": "may-chu"}))
     assert not same_origin(Headers({"host": "may-chu", "cookie": "lantoa=x"}))
     assert not same_origin(Headers({"origin": "", "cookie": "lantoa=x"}))
-
-

@@ -19,7 +19,13 @@ def audit(
     request: Request, here: Visitor, viec: str = "", ai: str = "", tu: str = "", den: str = "", trang: str = ""
 ) -> Response:  # fmt: skip
     """The ward's audit log; its chain is recomputed each time."""
-    wanted = Wanted(viec if viec in sentences.SUBJECTS else "", asked.number(ai), asked.day(tu), asked.day(den), asked.number(trang) or 1)
+    wanted = Wanted(
+        viec if viec in sentences.SUBJECTS else "",
+        asked.number(ai),
+        asked.day(tu),
+        asked.day(den),
+        asked.number(trang) or 1,
+    )
     with here.store.read() as session:
         found = journal.find(session, here.ward, wanted)
         people = journal.actors(session, here.ward_id)

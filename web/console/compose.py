@@ -140,7 +140,9 @@ def _review(request: Request, here: Here, post_id: int, status: int = 200) -> Re
         post = views.mine(session, Post, post_id, here.ward_id)
         draft = drafting.draft_of(session, post, here.ward)
         title = views.titles(session, here.ward, [post])[post.id or 0]
-    return page(request, here, "review.html", status, post=post, title_of_post=title, draft=draft, look=sheets.look(here, draft))
+    return page(
+        request, here, "review.html", status, post=post, title_of_post=title, draft=draft, look=sheets.look(here, draft)
+    )
 
 
 def _keep(here: Here, form: Typed) -> Post:

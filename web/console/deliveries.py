@@ -31,7 +31,13 @@ def deliveries(
     request: Request, here: Visitor, kenh: str = "", trang_thai: str = "", ngay: str = "", can_xem: str = "", trang: str = ""
 ) -> Response:  # fmt: skip
     """The list, narrowed by outlet, state and day, or to what waits for a person."""
-    wanted = Wanted(asked.number(kenh), trang_thai if trang_thai in set(State) else None, asked.day(ngay), can_xem == "1", asked.number(trang) or 1)
+    wanted = Wanted(
+        asked.number(kenh),
+        trang_thai if trang_thai in set(State) else None,
+        asked.day(ngay),
+        can_xem == "1",
+        asked.number(trang) or 1,
+    )
     with here.store.read() as session:
         found = following.find(session, here.ward, wanted)
         places = views.outlets(session, here.ward_id)
@@ -66,7 +72,15 @@ def settle_again(request: Request, here: Visitor, form: Form, delivery_id: int) 
             raise Mistake(f"Để tránh bấm nhầm, hãy gõ đúng chữ {CONFIRMATION} rồi bấm lại.")
         settling.settle_again(session, here.actor, row, here.now)
 
-    return _decide(request, here, form, delivery_id, "confirm", "Đã xếp lại vào hàng đợi; bài sẽ được đăng ngay khi kênh rảnh.", again)
+    return _decide(
+        request,
+        here,
+        form,
+        delivery_id,
+        "confirm",
+        "Đã xếp lại vào hàng đợi; bài sẽ được đăng ngay khi kênh rảnh.",
+        again,
+    )
 
 
 @router.post("/luot-dang/{delivery_id:int}/bo")

@@ -111,7 +111,15 @@ def _save(request: Request, here: Here, name: str, form: Typed) -> Response:
         return _editor(request, here, name, source, seen, 422 if verdict.mistake else 200, verdict)
     try:
         with here.store.write() as session:
-            kept = showing.save(session, here.actor, here.ward_id, name or _new_name(session, source), source, seen if name else 0, here.now)
+            kept = showing.save(
+                session,
+                here.actor,
+                here.ward_id,
+                name or _new_name(session, source),
+                source,
+                seen if name else 0,
+                here.now,
+            )
     except Mistake as mistake:
         return _editor(request, here, name, source, seen, 409, Verdict(verdict.previews, str(mistake)))
     if kept.version == seen:

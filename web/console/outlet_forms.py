@@ -75,7 +75,11 @@ def given(kind: type[Channel], form: Typed, settings: Mapping[str, Any] | None =
     values = {one.key: value for one in entries(kind) if (value := _value(one, form)) is not None}
     replaced = any(one.widget == "secret" and one.key in values for one in entries(kind))
     moments = [key for key, field in kind.Settings.model_fields.items() if _is_moment(field)]
-    return values if replaced or settings is None else {**{key: settings[key] for key in moments if key in settings}, **values}
+    return (
+        values
+        if replaced or settings is None
+        else {**{key: settings[key] for key in moments if key in settings}, **values}
+    )
 
 
 def mistakes(kind: type[Channel], values: Mapping[str, Any]) -> dict[str, str]:

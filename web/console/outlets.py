@@ -57,8 +57,12 @@ def connect(request: Request, here: Visitor, form: Form) -> Response:
     if not errors:
         try:
             with here.store.write() as session:
-                made = outlets.connect(session, here.actor, here.ward_id, maker.kind, form.line("name"), values, here.desk.vault, here.now)
-            return done(here, f"/quan-tri/kenh/{made.id}", "Đã kết nối kênh. Hãy bấm «Kiểm tra kết nối» trước khi dùng.")
+                made = outlets.connect(
+                    session, here.actor, here.ward_id, maker.kind, form.line("name"), values, here.desk.vault, here.now
+                )
+            return done(
+                here, f"/quan-tri/kenh/{made.id}", "Đã kết nối kênh. Hãy bấm «Kiểm tra kết nối» trước khi dùng."
+            )
         except Mistake as mistake:
             errors = {"name": str(mistake)}
     return _form(request, here, maker, outlet_forms.typed_values(maker, form), form.line("name"), errors)

@@ -39,7 +39,9 @@ def picture(here: Visitor, sha256: str) -> Response:
 def channel_looks() -> Response:
     """The style sheets of every channel's preview, in one."""
     sheet, mark = _looks()
-    return Response(sheet, media_type="text/css", headers={"cache-control": "public, max-age=3600", "etag": f'"{mark}"'})
+    return Response(
+        sheet, media_type="text/css", headers={"cache-control": "public, max-age=3600", "etag": f'"{mark}"'}
+    )
 
 
 @router.get("/kenh/bieu-tuong/{kind}")
@@ -47,7 +49,10 @@ def channel_icon(kind: str) -> Response:
     """A channel's icon."""
     if kind not in kinds():
         raise NotHere(kind)
-    headers = {"cache-control": "public, max-age=3600", "content-security-policy": "default-src 'none'; style-src 'unsafe-inline'; sandbox"}
+    headers = {
+        "cache-control": "public, max-age=3600",
+        "content-security-policy": "default-src 'none'; style-src 'unsafe-inline'; sandbox",
+    }
     return Response((folder_of(kind) / "icon.svg").read_bytes(), media_type="image/svg+xml", headers=headers)
 
 

@@ -88,7 +88,9 @@ def withdraw(request: Request, here: Visitor, form: Form, post_id: int) -> Respo
     return done(here, f"/quan-tri/bai/{post_id}", f"Đã rút bài. {stopped} lượt chưa đăng đã được hủy.")
 
 
-def post_page(request: Request, here: Here, post_id: int, status: int = 200, mistake: str = "", note: str = "") -> Response:
+def post_page(
+    request: Request, here: Here, post_id: int, status: int = 200, mistake: str = "", note: str = ""
+) -> Response:
     """The page of a post, with what went wrong at the last button."""
     with here.store.read() as session:
         post = views.mine(session, Post, post_id, here.ward_id)
@@ -109,7 +111,9 @@ def _around(session: Session, here: Here, post: Post) -> dict[str, object]:
         "author": names.get(post.author_id, ""),
         "approver": names.get(post.approver_id or 0, ""),
         "events": histories.events(session, here.ward_id, post),
-        "changes": histories.changes(session, here.ward_id, post) if post.state in ("submitted", "draft", "returned") else None,
+        "changes": histories.changes(session, here.ward_id, post)
+        if post.state in ("submitted", "draft", "returned")
+        else None,
         "digest": approving.digest_of(session, post),
         "decides": decides,
         "own": post.author_id == here.user.id,

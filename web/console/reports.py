@@ -117,7 +117,12 @@ def _usual(ky: str, anchor: date) -> Chosen:
     kind = ky if ky in KINDS else KINDS[0]
     period = periods.choices(anchor)[KINDS.index(kind)]
     before, after = period.first - timedelta(days=1), period.last + timedelta(days=1)
-    return Chosen(kind, period, urlencode({"ky": kind, "neo": before.isoformat()}), urlencode({"ky": kind, "neo": after.isoformat()}))
+    return Chosen(
+        kind,
+        period,
+        urlencode({"ky": kind, "neo": before.isoformat()}),
+        urlencode({"ky": kind, "neo": after.isoformat()}),
+    )
 
 
 def _custom(tu: str, den: str) -> Chosen:
@@ -133,7 +138,9 @@ def _custom(tu: str, den: str) -> Chosen:
 
 def _same(session: Session, here: Here, counted: Figures) -> Report | None:
     """The newest frozen report of the same figures, so that a second click freezes nothing new."""
-    wanted = views.of_ward(Report, here.ward_id).where(Report.digest == counted.digest()).order_by(col(Report.id).desc())
+    wanted = (
+        views.of_ward(Report, here.ward_id).where(Report.digest == counted.digest()).order_by(col(Report.id).desc())
+    )
     rows: list[Report] = list(session.exec(wanted).all())
     return next((row for row in rows if row.figures.get("rehearsal") == here.house.rehearsal), None)
 

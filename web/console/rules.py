@@ -118,7 +118,9 @@ def submit(request: Request, here: Visitor, rule_id: int) -> Response:
     """Hand the rule over for approval."""
     try:
         with here.store.write() as session:
-            rules.submit(session, here.actor, views.mine(session, Rule, rule_id, here.ward_id), here.ward, here.desk, here.now)
+            rules.submit(
+                session, here.actor, views.mine(session, Rule, rule_id, here.ward_id), here.ward, here.desk, here.now
+            )
     except Wrong as wrong:
         return _page(request, here, rule_id, 422, wrong.errors)
     return done(here, f"/quan-tri/thuong-ky/{rule_id}", "Đã gửi duyệt. Người duyệt sẽ thấy lịch ở mục Chờ duyệt.")
@@ -128,7 +130,9 @@ def submit(request: Request, here: Visitor, rule_id: int) -> Response:
 def approve(request: Request, here: Visitor, form: Form, rule_id: int) -> Response:
     """Approve the rule as it was shown."""
     with here.store.write() as session:
-        rules.approve(session, here.actor, views.mine(session, Rule, rule_id, here.ward_id), form.line("digest"), here.now)
+        rules.approve(
+            session, here.actor, views.mine(session, Rule, rule_id, here.ward_id), form.line("digest"), here.now
+        )
     return done(here, f"/quan-tri/thuong-ky/{rule_id}", "Đã duyệt. Lịch bắt đầu chạy từ lần đăng kế tiếp.")
 
 
@@ -137,7 +141,9 @@ def send_back(request: Request, here: Visitor, form: Form, rule_id: int) -> Resp
     """Return the rule to its author with a note."""
     try:
         with here.store.write() as session:
-            rules.send_back(session, here.actor, views.mine(session, Rule, rule_id, here.ward_id), form.line("note"), here.now)
+            rules.send_back(
+                session, here.actor, views.mine(session, Rule, rule_id, here.ward_id), form.line("note"), here.now
+            )
     except Mistake as mistake:
         return _page(request, here, rule_id, 422, {"": str(mistake)})
     return done(here, f"/quan-tri/thuong-ky/{rule_id}", "Đã trả lại lịch cho người lập.")
@@ -148,10 +154,16 @@ def stop(request: Request, here: Visitor, form: Form, rule_id: int) -> Response:
     """Stop the rule; what it planned and has not begun is called off."""
     try:
         with here.store.write() as session:
-            stopped = rules.stop(session, here.actor, views.mine(session, Rule, rule_id, here.ward_id), form.line("note"), here.now)
+            stopped = rules.stop(
+                session, here.actor, views.mine(session, Rule, rule_id, here.ward_id), form.line("note"), here.now
+            )
     except Mistake as mistake:
         return _page(request, here, rule_id, 422, {"": str(mistake)})
-    return done(here, f"/quan-tri/thuong-ky/{rule_id}", f"Đã dừng lịch; hủy {stopped} lượt đăng chưa bắt đầu." if stopped else "Đã dừng lịch.")
+    return done(
+        here,
+        f"/quan-tri/thuong-ky/{rule_id}",
+        f"Đã dừng lịch; hủy {stopped} lượt đăng chưa bắt đầu." if stopped else "Đã dừng lịch.",
+    )
 
 
 def when(cron: str) -> str:
@@ -180,7 +192,9 @@ def _save(request: Request, here: Here, form: Typed, rule_id: int | None) -> Res
     if todo not in ("save", "submit"):
         with here.store.read() as session:
             _rearrange(session, here, draft, todo, form.number("add_template"), errors)
-            sheet = _sheet(session, here, draft, weekdays, form.text("clocks"), form.text("cron"), _rule(session, here, rule_id))
+            sheet = _sheet(
+                session, here, draft, weekdays, form.text("clocks"), form.text("cron"), _rule(session, here, rule_id)
+            )
         return page(request, here, "rule_edit.html", sheet=sheet, errors={})
     try:
         if errors:
@@ -191,9 +205,13 @@ def _save(request: Request, here: Here, form: Typed, rule_id: int | None) -> Res
                 rules.submit(session, here.actor, kept, here.ward, here.desk, here.now)
     except Wrong as wrong:
         with here.store.read() as session:
-            sheet = _sheet(session, here, draft, weekdays, form.text("clocks"), form.text("cron"), _rule(session, here, rule_id))
+            sheet = _sheet(
+                session, here, draft, weekdays, form.text("clocks"), form.text("cron"), _rule(session, here, rule_id)
+            )
         return page(request, here, "rule_edit.html", 422, sheet=sheet, errors=wrong.errors)
-    said = "Đã gửi duyệt. Người duyệt sẽ thấy lịch ở mục Chờ duyệt." if todo == "submit" else "Đã lưu bản nháp của lịch."
+    said = (
+        "Đã gửi duyệt. Người duyệt sẽ thấy lịch ở mục Chờ duyệt." if todo == "submit" else "Đã lưu bản nháp của lịch."
+    )
     return done(here, f"/quan-tri/thuong-ky/{kept.id}", said)
 
 
@@ -221,7 +239,9 @@ def _typed(form: Typed, errors: dict[str, str]) -> tuple[RuleDraft, list[int]]:
     return draft, weekdays
 
 
-def _rearrange(session: Session, here: Here, draft: RuleDraft, todo: str, add: int | None, errors: dict[str, str]) -> None:
+def _rearrange(
+    session: Session, here: Here, draft: RuleDraft, todo: str, add: int | None, errors: dict[str, str]
+) -> None:
     verb, _, text = todo.partition(".")
     place = int(text) if text.isdigit() and len(text) < 4 else 0
     items = draft.items
@@ -253,7 +273,9 @@ def _sheet(
     )  # fmt: skip
 
 
-def _page(request: Request, here: Here, rule_id: int, status: int = 200, errors: dict[str, str] | None = None) -> Response:
+def _page(
+    request: Request, here: Here, rule_id: int, status: int = 200, errors: dict[str, str] | None = None
+) -> Response:
     with here.store.read() as session:
         rule = views.mine(session, Rule, rule_id, here.ward_id)
         sheet = _sheet(session, here, rules.draft_of(rule), [], "", "", rule)

@@ -141,5 +141,7 @@ def exact(at: datetime, zone: str) -> str:
 
 def extras(event: AuditEvent) -> Mapping[str, str]:
     """Short particulars worth showing below the sentence, never the long snapshots kept for comparing."""
-    shown = {key: value for key, value in event.particulars.items() if isinstance(value, str | int) and key not in ("fence",)}
+    shown = {
+        key: value for key, value in event.particulars.items() if isinstance(value, str | int) and key not in ("fence",)
+    }
     return {key: str(value)[:200] for key, value in shown.items()}

@@ -187,9 +187,13 @@ def _with_examples(draft: Draft, parsed: Parsed | None) -> tuple[Draft, list[str
     if parsed is None:
         return draft, []
     known = examples(parsed)
-    empty = [key for key, one in parsed.head.fields.items() if one.required and not str(draft.fields.get(key, "")).strip()]
+    empty = [
+        key for key, one in parsed.head.fields.items() if one.required and not str(draft.fields.get(key, "")).strip()
+    ]
     lent = {key: known[key] for key in empty if key in known}
-    return draft.model_copy(update={"fields": {**draft.fields, **lent}}), [parsed.head.fields[key].label for key in lent]
+    return draft.model_copy(update={"fields": {**draft.fields, **lent}}), [
+        parsed.head.fields[key].label for key in lent
+    ]
 
 
 def _timely(here: Here, draft: Draft) -> list[Problem]:

@@ -19,7 +19,10 @@ def today(request: Request, here: Visitor) -> Response:
     with here.store.read() as session:
         shown = views.today(session, here.ward, here.now)
     clock = local(here.now, here.ward.zone)
-    groups = [(key, list(rows)) for key, rows in groupby(shown.lines, lambda line: (line.delivery.due_at, line.delivery.post_id))]
+    groups = [
+        (key, list(rows))
+        for key, rows in groupby(shown.lines, lambda line: (line.delivery.due_at, line.delivery.post_id))
+    ]
     return page(
         request, here, "today.html", today=shown, groups=groups, clock=clock, holiday=holiday(clock.date()),
         quiet=quiet(here.now, here.ward.zone, here.ward.quiet),

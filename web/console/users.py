@@ -39,11 +39,22 @@ def add(request: Request, here: Visitor, form: Form) -> Response:
             raise Mistake("Hãy chọn vai trò cho tài khoản.")
         with here.store.write() as session:
             made = staffing.add(
-                session, here.actor, here.ward, form.line("username"), form.line("name"), form.line("role"), form.text("password"), here.now
+                session,
+                here.actor,
+                here.ward,
+                form.line("username"),
+                form.line("name"),
+                form.line("role"),
+                form.text("password"),
+                here.now,
             )
     except Mistake as mistake:
         return _page(request, here, 422, form, str(mistake))
-    return done(here, "/quan-tri/nguoi-dung", f"Đã thêm tài khoản «{made.username}». Hãy trao mật khẩu tận tay và nhắc đổi ngay.")
+    return done(
+        here,
+        "/quan-tri/nguoi-dung",
+        f"Đã thêm tài khoản «{made.username}». Hãy trao mật khẩu tận tay và nhắc đổi ngay.",
+    )
 
 
 @router.post("/nguoi-dung/{user_id:int}/ngung")
@@ -90,4 +101,15 @@ def _page(request: Request, here: Here, status: int = 200, typed: Typed | None =
     here.require(Action.MANAGE)
     with here.store.read() as session:
         rows = staffing.staff(session, here.actor, here.ward_id)
-    return page(request, here, "users.html", status, rows=rows, typed=typed or Typed(()), adding=typed is not None, mistake=mistake, roles=ROLES, may=MAY)
+    return page(
+        request,
+        here,
+        "users.html",
+        status,
+        rows=rows,
+        typed=typed or Typed(()),
+        adding=typed is not None,
+        mistake=mistake,
+        roles=ROLES,
+        may=MAY,
+    )

@@ -51,7 +51,9 @@ def page(
 def _has_it(request: Request, tag: str, changed_at: datetime | None) -> bool:
     known = request.headers.get("if-none-match")
     if known is not None:
-        return known.strip() == "*" or tag.removeprefix("W/") in (part.strip().removeprefix("W/") for part in known.split(","))
+        return known.strip() == "*" or tag.removeprefix("W/") in (
+            part.strip().removeprefix("W/") for part in known.split(",")
+        )
     since = request.headers.get("if-modified-since")
     if since is None or changed_at is None:
         return False

@@ -63,7 +63,9 @@ class Feeds:
         with self.site.store.read() as session:
             ward = self.site.ward(session, request)
             catalogue = self.site.catalogue(session, ward)
-            body = self.site.render("sitemap.xml", ward=ward, catalogue=catalogue, entries=catalogue.entries[:IN_SITEMAP])
+            body = self.site.render(
+                "sitemap.xml", ward=ward, catalogue=catalogue, entries=catalogue.entries[:IN_SITEMAP]
+            )
         return page(request, body, media_type="application/xml", changed_at=catalogue.changed_at, cache=FEED)
 
     def sitemaps(self, request: Request) -> Response:

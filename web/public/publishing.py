@@ -1,11 +1,11 @@
 """The publishing address: what a ward's website channel writes to, with the ward's token.
 
-    PUT    /_publish/{ward}/{key}          put an article under a key (200 known key, 201 new)
-    GET    /_publish/{ward}/{key}          what is under a key
-    GET    /_publish/{ward}/{key}/visits   how often it was opened
-    DELETE /_publish/{ward}/{key}          take it down
-    GET    /_publish/{ward}                everything, oldest first (?offset=, ?limit=)
-    PUT    /_publish/{ward}/_tep/{sha256}  bring a picture
+PUT    /_publish/{ward}/{key}          put an article under a key (200 known key, 201 new)
+GET    /_publish/{ward}/{key}          what is under a key
+GET    /_publish/{ward}/{key}/visits   how often it was opened
+DELETE /_publish/{ward}/{key}          take it down
+GET    /_publish/{ward}                everything, oldest first (?offset=, ?limit=)
+PUT    /_publish/{ward}/_tep/{sha256}  bring a picture
 """
 
 import hashlib
@@ -169,7 +169,11 @@ class Publishing:
         wanted = self.site.publish_token(request.path_params["ward"])
         same = hmac.compare_digest(given.strip().encode(), (wanted or "").encode())
         if scheme.lower() != "bearer" or not wanted or not same:
-            raise No(401, "unauthorized", "Khóa xuất bản không đúng hoặc không thuộc phường này; hãy kiểm tra cài đặt của kênh.")
+            raise No(
+                401,
+                "unauthorized",
+                "Khóa xuất bản không đúng hoặc không thuộc phường này; hãy kiểm tra cài đặt của kênh.",
+            )
 
     def _put(self, request: Request, key: str, given: GivenArticle) -> Response:
         with self.site.store.write() as session:
