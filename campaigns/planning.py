@@ -11,7 +11,7 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import OperationalError
 from sqlmodel import Session, col, select
 
 from campaigns.approving import digest_of, rule_digest
@@ -59,7 +59,7 @@ def _apart(session: Session, make: Callable[..., int], one: Any, *when: datetime
     try:
         with session.begin_nested():
             return make(session, one, *when)
-    except DBAPIError:
+    except OperationalError:
         raise
     except Exception:
         log.exception("plan %s", type(one).__name__)
