@@ -42,9 +42,7 @@ def fresh() -> Card:
 
 def photograph() -> bytes:
     """A noisy 2000×1500 JPEG, as heavy to decode as a photograph."""
-    bands = [
-        Image.effect_noise((500, 375), 70).resize((2000, 1500), Image.Resampling.BICUBIC) for _ in range(3)
-    ]
+    bands = [Image.effect_noise((500, 375), 70).resize((2000, 1500), Image.Resampling.BICUBIC) for _ in range(3)]
     out = io.BytesIO()
     Image.merge("RGB", bands).save(out, "JPEG", quality=90)
     return out.getvalue()

@@ -125,9 +125,7 @@ def channels() -> str:
         (_linked(kind, one), *("✓" if c in one.capabilities else "–" for c in CAPABILITIES))
         for kind, one in found.items()
     ]
-    promised = [
-        ("Nền tảng", "Hạng", "Loại hình (NĐ 49/2024)", "Chờ rồi tra lại", "Cách nhau ít nhất", "Mức hỗ trợ")
-    ]
+    promised = [("Nền tảng", "Hạng", "Loại hình (NĐ 49/2024)", "Chờ rồi tra lại", "Cách nhau ít nhất", "Mức hỗ trợ")]
     promised += [
         (
             _linked(kind, one),
@@ -198,15 +196,7 @@ def _drawing() -> str:
         start = f"{DELIVERY[state][0]} ({state.value})"
         for place, other in enumerate(after):
             lead = start.ljust(30) if place == 0 else " " * 30
-            branch = (
-                "───"
-                if len(after) == 1
-                else "─┬─"
-                if place == 0
-                else " └─"
-                if place == len(after) - 1
-                else " ├─"
-            )
+            branch = "───" if len(after) == 1 else "─┬─" if place == 0 else " └─" if place == len(after) - 1 else " ├─"
             lines.append(f"{lead} {branch}► {DELIVERY[other][0]} ({other.value})")
     return "\n".join(lines) + "\n"
 

@@ -74,7 +74,9 @@ def _wait_until_it_answers(address: str, process: subprocess.Popen[bytes]) -> No
 
 
 def _desktop(browser: Browser, address: str) -> str:
-    page = browser.new_context(viewport={"width": 1440, "height": 900}, locale="vi-VN", device_scale_factor=1).new_page()
+    page = browser.new_context(
+        viewport={"width": 1440, "height": 900}, locale="vi-VN", device_scale_factor=1
+    ).new_page()
     page.goto(f"{address}/quan-tri/dang-nhap")
     _shoot(page, "dang-nhap")
     _sign_in(page, address, "bientap.ltn")
@@ -140,7 +142,9 @@ def _shoot(page: Page, name: str) -> None:
 def _lighten(path: Path) -> None:
     """256 colours are enough for a screen, and a third of the bytes."""
     with Image.open(path) as picture:
-        picture.convert("RGB").quantize(256, method=Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE).save(path, optimize=True)
+        picture.convert("RGB").quantize(256, method=Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE).save(
+            path, optimize=True
+        )
 
 
 def _free_port() -> int:

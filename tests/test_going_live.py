@@ -17,9 +17,7 @@ from store.tables import Outlet, Template, User, Ward
 @pytest.fixture(autouse=True)
 def live(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    (tmp_path / "settings.toml").write_text(
-        'mode = "live"\n[web]\npublic_url = "https://thongtin.example.vn"\n'
-    )
+    (tmp_path / "settings.toml").write_text('mode = "live"\n[web]\npublic_url = "https://thongtin.example.vn"\n')
 
 
 def lantoa(*words: str, typed: str = "") -> Result:
