@@ -1,0 +1,147 @@
+"""Credentials that wear out: kept before they are used, never lost between, and never a reason to fall silent."""
+
+from datetime import timedelta
+from typing import Any, ClassVar
+
+import pytest
+from sqlalchemy.exc import OperationalError
+from sqlmodel import select
+
+from campaigns import delivering, outlets, renewing
+from campaigns.audit import MACHINE
+from campaigns.renewing import renew
+from campaigns.states import State
+from channels.contract import Capability, ChannelSettings, Reason
+from store.tables import AuditEvent, Outlet
+from tests.campaigns.conftest import KINDS, House, build_house
+from tests.campaigns.scripted import Platform, Scripted
+
+pytestmark = pytest.mark.anyio
+
+
+class Tokens(ChannelSettings):
+    token: str = "cũ"
+    secret_fields: ClassVar[tuple[str, ...]] = ("token",)
+
+
+class Wearing(Scripted):
+    kind = "wearing"
+    name = "Nền tảng phải gia hạn"
+    Settings = Tokens
+    capabilities = Scripted.capabilities | {Capability.RENEW}
+    answers: ClassVar[list[Any]] = []
+    asked: ClassVar[list[str]] = []
+
+    async def renew(self) -> Any:
+        self.asked.append(self.settings.token)
+        answer = self.answers.pop(0) if self.answers else None
+        return answer() if callable(answer) else answer
+
+
+@pytest.fixture
+def worn(any_store, tmp_path, clock, monkeypatch: pytest.MonkeyPatch) -> House:
+    monkeypatch.setitem(KINDS, "wearing", Wearing)
+    Wearing.answers.clear()
+    Wearing.asked.clear()
+    return build_house(any_store, tmp_path, clock, kind="wearing")
+
+
+def _outlet(house: House) -> Outlet:
+    with house.store.read() as session:
+        return session.get_one(Outlet, house.outlet.id)
+
+
+def _token(house: House) -> str:
+    return str(house.desk.values(_outlet(house)).get("token"))
+
+
+async def test_fresh_credentials_are_kept_and_used_from_then_on(worn: House) -> None:
+    Wearing.answers.append({"token": "mới"})
+    assert await renew(worn.courier()) == 1
+    assert await renew(worn.courier()) == 0
+    assert (_token(worn), Wearing.asked) == ("mới", ["cũ", "mới"])
+
+
+async def test_a_refused_renewal_does_not_silence_an_outlet_whose_access_still_works(
+    worn: House, platform: Platform, clock
+) -> None:
+    delivery = worn.planned(clock() + timedelta(hours=1))
+    Wearing.answers.append(Reason.UNAUTHORIZED)
+    await renew(worn.courier())
+    assert (_outlet(worn).state, _outlet(worn).health) == ("open", "unauthorized")
+    clock.forward(hours=1)
+    await worn.courier().deliver(10)
+    assert worn.see(delivery).state == State.SENT
+
+
+async def test_a_refusal_is_told_once_and_not_asked_for_every_minute(worn: House, clock) -> None:
+    Wearing.answers.extend([Reason.UNAUTHORIZED] * 5)
+    for _ in range(20):
+        await renew(worn.courier())
+        clock.forward(minutes=1)
+    assert len(Wearing.asked) == 2
+    with worn.store.read() as session:
+        told = session.exec(select(AuditEvent).where(AuditEvent.action == "outlet.not_renewed")).all()
+    assert len(told) == 1
+
+
+async def test_a_renewal_that_works_again_clears_the_warning(worn: House, clock) -> None:
+    Wearing.answers.extend([Reason.UNAUTHORIZED, {"token": "mới"}])
+    await renew(worn.courier())
+    clock.forward(minutes=15)
+    assert await renew(worn.courier()) == 1
+    assert _outlet(worn).health == ""
+
+
+async def test_an_unreachable_platform_changes_nothing(worn: House) -> None:
+    Wearing.answers.append(Reason.UNREACHABLE)
+    await renew(worn.courier())
+    assert (_outlet(worn).state, _outlet(worn).health) == ("open", "")
+
+
+async def test_who_connected_anew_meanwhile_is_not_overwritten(worn: House, clock) -> None:
+    def somebody_connects() -> dict[str, str]:
+        with worn.store.write() as session:
+            outlet = session.get_one(Outlet, worn.outlet.id)
+            outlets.put_settings(outlet, Wearing, {"token": "người nhập"}, worn.desk.vault)
+            session.add(outlet)
+        return {"token": "máy gia hạn"}
+
+    Wearing.answers.append(somebody_connects)
+    assert await renew(worn.courier()) == 0
+    assert _token(worn) == "người nhập"
+
+
+async def test_a_database_that_is_busy_for_a_moment_loses_no_credentials(worn: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(delivering, "RECORD_AGAIN_AFTER", (0.0, 0.0))
+    real, refusals = renewing._commit, [1]
+
+    def once_busy(*what: Any) -> bool:
+        if refusals:
+            refusals.pop()
+            raise OperationalError("update outlet", {}, OSError("database is locked"))
+        return real(*what)
+
+    monkeypatch.setattr(renewing, "_commit", once_busy)
+    Wearing.answers.append({"token": "mới"})
+    assert await renew(worn.courier()) == 1
+    assert _token(worn) == "mới"
+
+
+async def test_one_outlet_that_breaks_keeps_no_other_from_being_renewed(worn: House, clock) -> None:
+    def breaks() -> None:
+        raise ZeroDivisionError
+
+    with worn.store.write() as session:
+        outlets.connect(session, worn.admin, worn.ward.id or 0, "wearing", "Kênh hai", {}, worn.desk.vault, clock())
+        gone = outlets.connect(session, worn.admin, worn.ward.id or 0, "wearing", "Kênh ba", {}, worn.desk.vault, clock())
+        gone.kind = "gone"
+    Wearing.answers.extend([breaks, {"token": "mới"}])
+    assert await renew(worn.courier()) == 1
+
+
+async def test_a_paused_outlet_is_left_alone(worn: House, clock) -> None:
+    with worn.store.write() as session:
+        outlets.pause(session, MACHINE, session.get_one(Outlet, worn.outlet.id), "Bảo trì.", clock())
+    await renew(worn.courier())
+    assert Wearing.asked == []
