@@ -49,7 +49,7 @@ async def up(settings: Settings, on_signal: OnSignal, say: Say) -> None:
 async def demo(settings: Settings, on_signal: OnSignal, say: Say) -> None:
     """The demo of both wards: prepares everything, then works as ``up`` does, against the twins."""
     if settings.mode != "rehearsal":
-        raise CannotStart("Bản trình diễn chỉ chạy ở chế độ diễn tập. Hãy đặt mode = \"rehearsal\" trong settings.toml.")
+        raise CannotStart('Bản trình diễn chỉ chạy ở chế độ diễn tập. Hãy đặt mode = "rehearsal" trong settings.toml.')
     with lock(settings.folder):
         store = Store(settings.database_url)
         store.migrate()
@@ -73,7 +73,9 @@ def found_ward(settings: Settings, store: Store, plan: Plan) -> list[str]:
             if kind in taken or channel.rehearsal().twin is not None:
                 continue
             name = f"{channel.name} {ward.name}"
-            outlets.connect(session, by, ward.id or 0, kind, name, channel.rehearsal().settings(place), speaking.vault, now)
+            outlets.connect(
+                session, by, ward.id or 0, kind, name, channel.rehearsal().settings(place), speaking.vault, now
+            )
             connected.append(name)
     return connected
 
@@ -146,7 +148,9 @@ def _seed(settings: Settings, store: Store) -> None:
 def _open_the_demo(settings: Settings, store: Store, speaking: Desk) -> None:
     now = utc_now()
     with store.write() as session:
-        if session.exec(select(Post.id).where(col(Post.due_at) > now, col(Post.due_at) < now + timedelta(minutes=2))).first():
+        if session.exec(
+            select(Post.id).where(col(Post.due_at) > now, col(Post.due_at) < now + timedelta(minutes=2))
+        ).first():
             return
         casts = demo_week.seed(session, speaking, _places(settings, speaking), now, DEMO_DAYS)
         for number, cast in enumerate(casts):
@@ -187,4 +191,3 @@ def _check_port(host: str, port: int) -> None:
             raise CannotStart(
                 f"Cổng {port} đang có chương trình khác dùng. Hãy dừng chương trình đó, hoặc chọn cổng khác trong settings.toml."
             ) from error
-

@@ -96,7 +96,9 @@ class Daemon:
         now = self.courier.desk.now()
         with self.courier.store.write() as session:
             session.add(
-                Worker(epoch=self.courier.epoch, host=socket.gethostname(), pid=os.getpid(), started_at=now, seen_at=now)
+                Worker(
+                    epoch=self.courier.epoch, host=socket.gethostname(), pid=os.getpid(), started_at=now, seen_at=now
+                )
             )
         left = self.courier.recover()
         if left:
@@ -137,6 +139,7 @@ class Daemon:
                 free = func.greatest(col(Outlet.next_slot_at), col(Delivery.next_at))
             waiting = (
                 select(free)
+                .select_from(Delivery)
                 .join(Outlet, col(Outlet.id) == col(Delivery.outlet_id))
                 .where(Delivery.state == State.DUE, Outlet.state == "open")
                 .order_by(free)
@@ -159,7 +162,9 @@ class Daemon:
             (self._seen, 10),
         ]
         for beat, seconds in beats:
-            scheduler.add_job(self._whole, "interval", [beat], seconds=seconds, next_run_time=utc_now(), id=beat.__name__)
+            scheduler.add_job(
+                self._whole, "interval", [beat], seconds=seconds, next_run_time=utc_now(), id=beat.__name__
+            )
         return scheduler
 
     async def _whole(self, beat: Callable[[], Awaitable[None]]) -> None:

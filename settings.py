@@ -44,8 +44,14 @@ class Web(_Section):
 
     host: str = Field("127.0.0.1", description="Địa chỉ mà bảng điều khiển lắng nghe.")
     port: int = Field(8000, ge=1, le=65535, description="Cổng của bảng điều khiển và trang công khai.")
-    public_url: str = Field("http://127.0.0.1:8000", pattern=r"^https?://[^/:\s]+(:\d{1,5})?/?$", description="Địa chỉ công khai của trang, dùng trong mọi liên kết.")
-    proxies: tuple[str, ...] = Field((), description="Địa chỉ các máy chủ trung gian được tin (nginx, Caddy) khi đọc địa chỉ người xem.")
+    public_url: str = Field(
+        "http://127.0.0.1:8000",
+        pattern=r"^https?://[^/:\s]+(:\d{1,5})?/?$",
+        description="Địa chỉ công khai của trang, dùng trong mọi liên kết.",
+    )
+    proxies: tuple[str, ...] = Field(
+        (), description="Địa chỉ các máy chủ trung gian được tin (nginx, Caddy) khi đọc địa chỉ người xem."
+    )
 
 
 class Daemon(_Section):
@@ -96,7 +102,9 @@ def load(path: Path | None = None, environment: Mapping[str, str] | None = None)
     environment = os.environ if environment is None else environment
     named = path or (Path(environment[FILE_VARIABLE]) if environment.get(FILE_VARIABLE) else None)
     if named and not named.is_file():
-        raise BadSettings(f"Không có tệp thiết lập «{named}». Hãy sửa đường dẫn (biến {FILE_VARIABLE}) hoặc tạo tệp này.")
+        raise BadSettings(
+            f"Không có tệp thiết lập «{named}». Hãy sửa đường dẫn (biến {FILE_VARIABLE}) hoặc tạo tệp này."
+        )
     values = _file(named or Path("settings.toml"))
     _merge(values, _variables(environment))
     try:
@@ -124,7 +132,9 @@ def _variables(environment: Mapping[str, str]) -> dict[str, Any]:
         for section in sections:
             place = place.setdefault(section, {})
             if not isinstance(place, dict):
-                raise BadSettings(f"Biến {name} và biến {PREFIX}{section.upper()} không dùng cùng nhau được. Hãy bỏ một biến.")
+                raise BadSettings(
+                    f"Biến {name} và biến {PREFIX}{section.upper()} không dùng cùng nhau được. Hãy bỏ một biến."
+                )
         if isinstance(place.get(key), dict):
             raise BadSettings(f"Biến {name} là tên một nhóm thiết lập, không nhận giá trị. Hãy bỏ biến này.")
         place[key] = _several(text) if key in ("allow", "proxies") else text

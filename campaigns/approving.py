@@ -57,7 +57,13 @@ def approve(session: Session, by: Actor, post: Post, seen: str, now: datetime) -
         raise Changed("Bài đã thay đổi sau khi bạn mở. Hãy xem lại bản mới rồi duyệt.")
     if post.due_at is None or passed(post.due_at, now):
         raise Mistake("Giờ đăng đã qua. Hãy trả lại để biên tập viên chọn giờ khác.")
-    post.state, post.approver_id, post.approved_at, post.digest, post.updated_at = "approved", by.user_id, now, found, now
+    post.state, post.approver_id, post.approved_at, post.digest, post.updated_at = (
+        "approved",
+        by.user_id,
+        now,
+        found,
+        now,
+    )
     session.add(post)
     record(session, post.ward_id, by, "post.approved", "post", post.id, now, digest=found, what=snapshot(session, post))
 
@@ -72,7 +78,17 @@ def send_back(session: Session, by: Actor, post: Post, note: str, now: datetime)
         raise Mistake("Hãy ghi lý do trả lại để biên tập viên biết cần sửa gì.")
     post.state, post.note, post.updated_at = "returned", note.strip(), now
     session.add(post)
-    record(session, post.ward_id, by, "post.returned", "post", post.id, now, note=note.strip(), what=snapshot(session, post))
+    record(
+        session,
+        post.ward_id,
+        by,
+        "post.returned",
+        "post",
+        post.id,
+        now,
+        note=note.strip(),
+        what=snapshot(session, post),
+    )
 
 
 def withdraw_approval(session: Session, by: Actor, post: Post, reason: str, now: datetime) -> int:

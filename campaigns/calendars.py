@@ -76,7 +76,14 @@ def _planned(session: Session, ward: Ward, since: datetime, until: datetime) -> 
     inside = views.of_ward(Delivery, ward.id or 0).where(Delivery.due_at >= since, Delivery.due_at < until)
     query = inside.where(Delivery.state != State.CANCELLED).order_by(Delivery.due_at).limit(MAX_SLOTS)
     return [
-        _slot(ward, line.delivery.due_at, line.outlet, line.title, line.delivery.state, f"/quan-tri/bai/{line.delivery.post_id}")
+        _slot(
+            ward,
+            line.delivery.due_at,
+            line.outlet,
+            line.title,
+            line.delivery.state,
+            f"/quan-tri/bai/{line.delivery.post_id}",
+        )
         for line in views.lines(session, ward, query)
     ]
 

@@ -75,7 +75,9 @@ def document(around: Scene, outlet: Outlet | None = None) -> Document:
 
 def _from_template(around: Scene) -> Document:
     assert around.template is not None  # noqa: S101
-    made = templates.load(around.template.source).render(around.post.fields, ward_words(around.ward), campaign_words(around.campaign))
+    made = templates.load(around.template.source).render(
+        around.post.fields, ward_words(around.ward), campaign_words(around.campaign)
+    )
     return made if made.hashtags else replace(made, hashtags=_hashtags(around.campaign))
 
 
@@ -148,4 +150,3 @@ def is_home(speaker: Channel | type[Channel]) -> bool:
 def target(around: Scene, home: str | None, site: str) -> str:
     """Where a short link leads: the article on the ward's own site, else the text's link, else the ward's site."""
     return home or document(around).link or f"{site}/{around.ward.slug}/"
-

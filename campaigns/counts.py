@@ -104,12 +104,16 @@ def posts_by_task(session: Session, scope: Scope) -> list[Any]:
 
 def tasks(session: Session, scope: Scope) -> list[Task]:
     """Every task of the ward, in the order of the plan."""
-    return list(session.execute(select(Task).where(*scope.of(Task)).order_by(col(Task.ward_id), col(Task.id))).scalars())
+    return list(
+        session.execute(select(Task).where(*scope.of(Task)).order_by(col(Task.ward_id), col(Task.id))).scalars()
+    )
 
 
 def decisions(session: Session, scope: Scope) -> list[str]:
     """The decision that each campaign of the ward carries out."""
-    return list(session.execute(select(col(Campaign.decision)).where(*scope.of(Campaign)).order_by(col(Campaign.id))).scalars())
+    return list(
+        session.execute(select(col(Campaign.decision)).where(*scope.of(Campaign)).order_by(col(Campaign.id))).scalars()
+    )
 
 
 def by_due_time(session: Session, scope: Scope) -> list[Any]:
@@ -144,7 +148,15 @@ def newest_audience(session: Session, scope: Scope, audience: dict[str, frozense
     if not any(audience.values()):
         return []
     newest = _newest(scope, [col(Delivery.outlet_id), col(Metric.name)], _is_audience(audience))
-    wanted = (newest.c.kind, newest.c.outlet, newest.c.name, newest.c.label, newest.c.formula, newest.c.value, newest.c.taken_at)
+    wanted = (
+        newest.c.kind,
+        newest.c.outlet,
+        newest.c.name,
+        newest.c.label,
+        newest.c.formula,
+        newest.c.value,
+        newest.c.taken_at,
+    )
     return _rows(session, select(*wanted).where(newest.c.place == 1).order_by(*wanted[:3]))
 
 
@@ -198,7 +210,9 @@ def staff(session: Session, scope: Scope) -> tuple[int, int, int, int]:
     authors, approvers = func.count(distinct(col(Post.author_id))), func.count(distinct(col(Post.approver_id)))
     approved = func.count(distinct(case((col(Post.approver_id).is_not(None), col(Post.id)))))
     query = select(func.count(distinct(col(Post.id))), approved, authors, approvers)
-    row = _rows(session, query.select_from(Delivery).join(Post, col(Post.id) == col(Delivery.post_id)).where(*scope.due()))[0]
+    row = _rows(
+        session, query.select_from(Delivery).join(Post, col(Post.id) == col(Delivery.post_id)).where(*scope.due())
+    )[0]
     return row[0], row[1], row[2], row[3]
 
 
@@ -241,5 +255,7 @@ def _newest(scope: Scope, of: list[Any], which: ColumnElement[bool]) -> Any:
 
 
 def _is_audience(audience: dict[str, frozenset[str]]) -> ColumnElement[bool]:
-    pairs = [and_(col(Outlet.kind) == kind, col(Metric.name).in_(sorted(names))) for kind, names in audience.items() if names]
+    pairs = [
+        and_(col(Outlet.kind) == kind, col(Metric.name).in_(sorted(names))) for kind, names in audience.items() if names
+    ]
     return or_(*pairs) if pairs else false()

@@ -175,7 +175,13 @@ class Courier:
         return speaker, message, delivery.part, handle, tuple(delivery.remote_ids)
 
     def _compose(
-        self, around: composing.Scene, outlet: Outlet, speaker: Channel, delivery: Delivery, fence: int, home: str | None
+        self,
+        around: composing.Scene,
+        outlet: Outlet,
+        speaker: Channel,
+        delivery: Delivery,
+        fence: int,
+        home: str | None,
     ) -> Message:
         site = self.desk.files.public_url
         link = None if composing.is_home(speaker) else f"{site}/s/{delivery.key}"
@@ -204,7 +210,11 @@ class Courier:
     def _home(self, session: Session, around: composing.Scene, delivery: Delivery, outlet: Outlet) -> str | None:
         if composing.is_home(outlets.kind_of(outlet)):
             return None
-        together = (Delivery.post_id == delivery.post_id, Delivery.due_at == delivery.due_at, Delivery.state != State.CANCELLED)
+        together = (
+            Delivery.post_id == delivery.post_id,
+            Delivery.due_at == delivery.due_at,
+            Delivery.state != State.CANCELLED,
+        )
         for sibling in session.exec(select(Delivery).where(*together)).all():
             try:
                 found = self._address(around, sibling, moves.one(session, Outlet, sibling.outlet_id))
@@ -256,7 +266,12 @@ class Courier:
             delivery.handle = handle.model_dump(mode="json")
             moves.apply(session, delivery, Move(State.WIRE, now), now)
             attempt = Attempt(
-                ward_id=delivery.ward_id, delivery_id=id, fence=fence, part=delivery.part, verb="publish", started_at=now
+                ward_id=delivery.ward_id,
+                delivery_id=id,
+                fence=fence,
+                part=delivery.part,
+                verb="publish",
+                started_at=now,
             )
             session.add(attempt)
             session.flush()

@@ -166,7 +166,10 @@ def _item(session: Session, ward: Ward, template: Template) -> dict[str, object]
 
 
 def _plain(values: dict[str, object]) -> dict[str, object]:
-    return {key: value if isinstance(value, str | int | float | bool | list) else str(value) for key, value in values.items()}
+    return {
+        key: value if isinstance(value, str | int | float | bool | list) else str(value)
+        for key, value in values.items()
+    }
 
 
 def _task(session: Session, ward: Ward, template: Template) -> int | None:

@@ -79,14 +79,21 @@ class Preview:
     problems: list[Problem]
 
 
-def save(session: Session, by: Actor, ward: Ward, draft: Draft, now: datetime, post: Post | None = None, revision: int = 0) -> Post:
+def save(
+    session: Session, by: Actor, ward: Ward, draft: Draft, now: datetime, post: Post | None = None, revision: int = 0
+) -> Post:
     """Keep what was typed; an approved or submitted post becomes a draft again. Raises Forbidden, Mistake or Stale."""
     assert ward.id is not None  # noqa: S101
     require(by, Action.WRITE, ward.id)
     _belongs(session, ward.id, draft)
     if post is None:
         new = Post(
-            ward_id=ward.id, campaign_id=draft.campaign_id, title="", author_id=_user(by), created_at=now, updated_at=now
+            ward_id=ward.id,
+            campaign_id=draft.campaign_id,
+            title="",
+            author_id=_user(by),
+            created_at=now,
+            updated_at=now,
         )
         return _keep(session, by, ward, new, draft, now)
     session.refresh(post, with_for_update=True)
@@ -116,7 +123,9 @@ def draft_of(session: Session, post: Post, ward: Ward) -> Draft:
     )
 
 
-def from_source(session: Session, by: Actor, ward: Ward, campaign: Campaign, item: SourceItem, name: str, now: datetime) -> Post:
+def from_source(
+    session: Session, by: Actor, ward: Ward, campaign: Campaign, item: SourceItem, name: str, now: datetime
+) -> Post:
     """A draft of an item of an official feed, with «Nguồn:» pinned."""
     assert campaign.id is not None  # noqa: S101
     draft = Draft(
@@ -131,7 +140,13 @@ def imagined(session: Session, by: Actor, ward: Ward, draft: Draft, now: datetim
     assert ward.id is not None  # noqa: S101
     _belongs(session, ward.id, draft)
     post = Post(
-        id=0, ward_id=ward.id, campaign_id=draft.campaign_id, title="", author_id=_user(by), created_at=now, updated_at=now
+        id=0,
+        ward_id=ward.id,
+        campaign_id=draft.campaign_id,
+        title="",
+        author_id=_user(by),
+        created_at=now,
+        updated_at=now,
     )
     _fill(post, draft, ward, now)
     outlets = session.exec(select(Outlet).where(col(Outlet.id).in_(draft.outlet_ids))).all() if draft.outlet_ids else []
@@ -164,7 +179,9 @@ def wrong(around: composing.Scene, now: datetime) -> list[Problem]:
     try:
         made = composing.document(around)
     except FieldMistakes as mistakes:
-        return found + [Problem(level="error", text=text, field=f"field.{key}") for key, text in mistakes.errors.items()]
+        return found + [
+            Problem(level="error", text=text, field=f"field.{key}") for key, text in mistakes.errors.items()
+        ]
     except TemplateMistake as mistake:
         return [*found, Problem(level="error", text=str(mistake), field="template_id")]
     if not made.title.strip():
@@ -181,7 +198,9 @@ def previews(session: Session, post: Post, desk: Desk) -> list[Preview]:
 
 def shown(around: composing.Scene, desk: Desk) -> list[Preview]:
     """A scene on every one of its outlets; needs no database."""
-    return [_preview(around, outlet, desk) for outlet in sorted(around.outlets.values(), key=lambda outlet: outlet.kind)]
+    return [
+        _preview(around, outlet, desk) for outlet in sorted(around.outlets.values(), key=lambda outlet: outlet.kind)
+    ]
 
 
 def submit(session: Session, by: Actor, post: Post, ward: Ward, desk: Desk, now: datetime) -> list[Problem]:
@@ -207,7 +226,10 @@ def _preview(around: composing.Scene, outlet: Outlet, desk: Desk) -> Preview:
         made = composing.message(around, outlet, speaker, PREVIEW_KEY, link, desk.files)
     except (FieldMistakes, TemplateMistake, Mistake, CardMistake, PictureMistake, SealBroken) as mistake:
         return Preview(outlet, None, [Problem(level="error", text=str(mistake))])
-    named = [problem.model_copy(update={"text": f"{channel(outlet.kind).name}: {problem.text}"}) for problem in speaker.validate(made)]
+    named = [
+        problem.model_copy(update={"text": f"{channel(outlet.kind).name}: {problem.text}"})
+        for problem in speaker.validate(made)
+    ]
     return Preview(outlet, made, named)
 
 
@@ -223,7 +245,13 @@ def _timing(post: Post, ward: Ward, now: datetime) -> list[Problem]:
     if passed(due, now):
         return [Problem(level="error", text="Giờ đăng đã qua. Hãy chọn một thời điểm sau bây giờ.", field="day")]
     if quiet(due, ward.zone, ward.quiet):
-        return [Problem(level="warning", text="Giờ đăng rơi vào giờ yên tĩnh của phường. Nếu không khẩn, hãy chọn giờ khác.", field="day")]
+        return [
+            Problem(
+                level="warning",
+                text="Giờ đăng rơi vào giờ yên tĩnh của phường. Nếu không khẩn, hãy chọn giờ khác.",
+                field="day",
+            )
+        ]
     return []
 
 

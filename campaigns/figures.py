@@ -36,7 +36,9 @@ from store.tables import Ward
 DEFAULT_ZONE = "Asia/Ho_Chi_Minh"
 
 
-def figures(session: Session, ward_id: int | None, start: datetime, end: datetime, with_evidence: bool = True) -> Figures:
+def figures(
+    session: Session, ward_id: int | None, start: datetime, end: datetime, with_evidence: bool = True
+) -> Figures:
     """The figures of the deliveries due from ``start`` up to ``end``; ``ward_id`` None counts every ward together.
 
     Reach is the newest value taken up to ``end``. The current states are counted: say with the figures when they were
@@ -118,7 +120,12 @@ def _tasks(session: Session, scope: counts.Scope) -> list[TaskRow]:
     def numbers(task_id: int | None) -> dict[str, Any]:
         planned, sent = posts.get(task_id, (0, 0))
         shares = {name: _share(Tally.of(pairs)) for name, pairs in sorted(by_class[task_id].items())}
-        return {"posts_planned": planned, "posts_sent": sent, "tally": Tally.of(by_state[task_id]), "by_grassroots": shares}
+        return {
+            "posts_planned": planned,
+            "posts_sent": sent,
+            "tally": Tally.of(by_state[task_id]),
+            "by_grassroots": shares,
+        }
 
     named = [
         TaskRow(
@@ -188,7 +195,9 @@ def _air(posts: dict[str, int], outlets: list[OutletRow], reach: list[ReachRow])
 def _aired(kind: str, posts: int, outlets: list[OutletRow], reach: list[ReachRow]) -> AirRow:
     airings = sum(_share(row.tally).sent for row in outlets if row.kind == kind)
     told = [row.value for row in reach if row.kind == kind and row.name == AIR_SECONDS]
-    return AirRow(kind=kind, kind_name=kind_name(kind), posts=posts, airings=airings, seconds=sum(told) if told else None)
+    return AirRow(
+        kind=kind, kind_name=kind_name(kind), posts=posts, airings=airings, seconds=sum(told) if told else None
+    )
 
 
 def _documents(session: Session, scope: counts.Scope, tasks: list[TaskRow]) -> list[str]:

@@ -67,7 +67,9 @@ def find(session: Session, ward: Ward, wanted: Wanted) -> Found:
     pages = max(1, -(-total // PER_PAGE))
     page = min(max(wanted.page, 1), pages)
     order = col(Delivery.due_at).asc() if wanted.person else col(Delivery.due_at).desc()
-    rows = views.lines(session, ward, query.order_by(order, Delivery.outlet_id).limit(PER_PAGE).offset((page - 1) * PER_PAGE))
+    rows = views.lines(
+        session, ward, query.order_by(order, Delivery.outlet_id).limit(PER_PAGE).offset((page - 1) * PER_PAGE)
+    )
     return Found(rows, total, page, pages)
 
 
@@ -77,7 +79,9 @@ def life(session: Session, ward: Ward, delivery_id: int) -> Life:
     post = views.mine(session, Post, delivery.post_id, ward.id or 0)
     story = next(one for one in stories(session, ward, post) if one.delivery.id == delivery_id)
     message = Message.model_validate(delivery.message) if delivery.message else None
-    return Life(story, post, views.titles(session, ward, [post])[post.id or 0], message, _steps(session, ward.id or 0, delivery))
+    return Life(
+        story, post, views.titles(session, ward, [post])[post.id or 0], message, _steps(session, ward.id or 0, delivery)
+    )
 
 
 def _narrowed(query: Any, ward: Ward, wanted: Wanted) -> Any:

@@ -59,18 +59,25 @@ def stories(session: Session, ward: Ward, post: Post) -> list[Story]:
     query = views.of_ward(Delivery, ward.id or 0).where(Delivery.post_id == post.id)
     deliveries = session.exec(query.order_by(Delivery.due_at, Delivery.outlet_id)).all()
     ids = [delivery.id for delivery in deliveries]
-    attempts = session.exec(views.of_ward(Attempt, ward.id or 0).where(col(Attempt.delivery_id).in_(ids)).order_by(Attempt.id)).all()
+    attempts = session.exec(
+        views.of_ward(Attempt, ward.id or 0).where(col(Attempt.delivery_id).in_(ids)).order_by(Attempt.id)
+    ).all()
     figures = _newest_figures(session, ward.id or 0, ids)
     return [
         Story(
-            one, places[one.outlet_id], [tried for tried in attempts if tried.delivery_id == one.id], figures.get(one.id or 0, [])
+            one,
+            places[one.outlet_id],
+            [tried for tried in attempts if tried.delivery_id == one.id],
+            figures.get(one.id or 0, []),
         )
         for one in deliveries
     ]
 
 
 def _newest_figures(session: Session, ward_id: int, ids: list[int | None]) -> dict[int, list[Metric]]:
-    rows = session.exec(views.of_ward(Metric, ward_id).where(col(Metric.delivery_id).in_(ids)).order_by(Metric.taken_at)).all()
+    rows = session.exec(
+        views.of_ward(Metric, ward_id).where(col(Metric.delivery_id).in_(ids)).order_by(Metric.taken_at)
+    ).all()
     newest = {(row.delivery_id, row.name, row.label): row for row in rows}
     found: dict[int, list[Metric]] = {}
     for row in newest.values():
@@ -95,7 +102,11 @@ def snapshot(session: Session, post: Post) -> dict[str, Any]:
         "fields": post.fields,
         "link": post.link,
         "source": " ".join(part for part in (post.source_name, post.source_url) if part),
-        "picture": f"ảnh số {post.media_id}" if post.media_id else ("ảnh bìa tự vẽ " + post.card_words).strip() if post.card else "không ảnh",
+        "picture": f"ảnh số {post.media_id}"
+        if post.media_id
+        else ("ảnh bìa tự vẽ " + post.card_words).strip()
+        if post.card
+        else "không ảnh",
         "time": post.local_time,
         "outlets": [variant.outlet_id for variant in variants],
         "own_words": {str(variant.outlet_id): variant.body for variant in variants if variant.body},
@@ -124,5 +135,7 @@ def _said(key: str, value: Any, names: dict[int, str]) -> str:
     if key == "own_words":
         return "\n".join(f"{names.get(int(id), id)}: {text}" for id, text in (value or {}).items())
     if isinstance(value, dict):
-        return "\n".join(f"{name}: {', '.join(text) if isinstance(text, list) else text}" for name, text in value.items())
+        return "\n".join(
+            f"{name}: {', '.join(text) if isinstance(text, list) else text}" for name, text in value.items()
+        )
     return str(value or "")

@@ -48,7 +48,9 @@ def find(session: Session, ward: Ward, wanted: Wanted) -> Found:
     if wanted.subject:
         query = query.where(AuditEvent.subject == wanted.subject)
     if wanted.actor_id is not None:
-        query = query.where(AuditEvent.actor_id == wanted.actor_id if wanted.actor_id else col(AuditEvent.actor_id).is_(None))
+        query = query.where(
+            AuditEvent.actor_id == wanted.actor_id if wanted.actor_id else col(AuditEvent.actor_id).is_(None)
+        )
     if wanted.first:
         query = query.where(AuditEvent.at >= day_bounds(wanted.first, ward.zone)[0])
     if wanted.last:
@@ -56,7 +58,9 @@ def find(session: Session, ward: Ward, wanted: Wanted) -> Found:
     total = session.exec(select(func.count()).select_from(query.subquery())).one()
     pages = max(1, -(-total // PER_PAGE))
     page = min(max(wanted.page, 1), pages)
-    rows = session.exec(query.order_by(col(AuditEvent.number).desc()).limit(PER_PAGE).offset((page - 1) * PER_PAGE)).all()
+    rows = session.exec(
+        query.order_by(col(AuditEvent.number).desc()).limit(PER_PAGE).offset((page - 1) * PER_PAGE)
+    ).all()
     return Found(list(rows), total, page, pages)
 
 

@@ -102,4 +102,10 @@ def _clicks(session: Session, delivery: Delivery) -> list[Figure]:
     people = session.exec(select(func.sum(DayCount.people)).where(*mine)).one()
     if people is None:
         return []
-    return [Figure(name=CLICKS, value=int(people), formula="Lượt mở liên kết rút gọn của bài, trừ máy và lượt lặp trong 30 phút.")]
+    return [
+        Figure(
+            name=CLICKS,
+            value=int(people),
+            formula="Lượt mở liên kết rút gọn của bài, trừ máy và lượt lặp trong 30 phút.",
+        )
+    ]

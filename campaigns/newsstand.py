@@ -43,7 +43,13 @@ class Found:
 
 def watched(session: Session, ward_id: int) -> list[Watched]:
     """Every feed of the ward, by name."""
-    counts = dict(session.exec(select(SourceItem.source_id, func.count()).where(SourceItem.ward_id == ward_id).group_by(col(SourceItem.source_id))).all())
+    counts = dict(
+        session.exec(
+            select(SourceItem.source_id, func.count())
+            .where(SourceItem.ward_id == ward_id)
+            .group_by(col(SourceItem.source_id))
+        ).all()
+    )
     rows = session.exec(views.of_ward(Source, ward_id).order_by(Source.name)).all()
     return [Watched(row, counts.get(row.id or 0, 0)) for row in rows]
 
@@ -51,12 +57,20 @@ def watched(session: Session, ward_id: int) -> list[Watched]:
 def items(session: Session, ward_id: int, source_id: int | None, page: int) -> Found:
     """The items of all feeds with copies folded into the first, or every item of one feed."""
     query = views.of_ward(SourceItem, ward_id)
-    query = query.where(SourceItem.source_id == source_id) if source_id else query.where(col(SourceItem.duplicate_of).is_(None))
+    query = (
+        query.where(SourceItem.source_id == source_id)
+        if source_id
+        else query.where(col(SourceItem.duplicate_of).is_(None))
+    )
     total = session.exec(select(func.count()).select_from(query.subquery())).one()
     pages = max(1, -(-total // PER_PAGE))
     page = min(max(page, 1), pages)
     newest = func.coalesce(SourceItem.published_at, SourceItem.seen_at).desc()
-    rows = list(session.exec(query.order_by(newest, col(SourceItem.id).desc()).limit(PER_PAGE).offset((page - 1) * PER_PAGE)).all())
+    rows = list(
+        session.exec(
+            query.order_by(newest, col(SourceItem.id).desc()).limit(PER_PAGE).offset((page - 1) * PER_PAGE)
+        ).all()
+    )
     return Found(_told(session, ward_id, rows), total, page, pages)
 
 
@@ -92,7 +106,9 @@ def _hand_on(session: Session, source: Source) -> None:
     """Copies elsewhere of what is forgotten: the oldest becomes the first, the others its copies."""
     gone = select(SourceItem.id).where(SourceItem.source_id == source.id)
     copies = session.exec(
-        select(SourceItem).where(col(SourceItem.duplicate_of).in_(gone), SourceItem.source_id != source.id).order_by(col(SourceItem.id))
+        select(SourceItem)
+        .where(col(SourceItem.duplicate_of).in_(gone), SourceItem.source_id != source.id)
+        .order_by(col(SourceItem.id))
     ).all()
     first: dict[int, int] = {}
     for copy in copies:
@@ -106,13 +122,23 @@ def _hand_on(session: Session, source: Source) -> None:
 def _told(session: Session, ward_id: int, rows: list[SourceItem]) -> list[Item]:
     sources = {row.id: row for row in session.exec(views.of_ward(Source, ward_id)).all()}
     prints = {row.fingerprint for row in rows}
-    same = session.exec(views.of_ward(SourceItem, ward_id).where(col(SourceItem.fingerprint).in_(prints))).all() if prints else []
+    same = (
+        session.exec(views.of_ward(SourceItem, ward_id).where(col(SourceItem.fingerprint).in_(prints))).all()
+        if prints
+        else []
+    )
     ids = [row.id for row in rows]
-    pairs = select(Post.source_item_id, func.min(Post.id)).where(Post.ward_id == ward_id, col(Post.source_item_id).in_(ids))
+    pairs = select(Post.source_item_id, func.min(Post.id)).where(
+        Post.ward_id == ward_id, col(Post.source_item_id).in_(ids)
+    )
     drafts = dict(session.exec(pairs.group_by(col(Post.source_item_id))).all())
     return [Item(row, sources[row.source_id], _also(row, same, sources), drafts.get(row.id)) for row in rows]
 
 
 def _also(row: SourceItem, same: list[SourceItem], sources: dict[int | None, Source]) -> tuple[str, ...]:
-    names = (sources[one.source_id].name for one in same if one.fingerprint == row.fingerprint and one.source_id != row.source_id)
+    names = (
+        sources[one.source_id].name
+        for one in same
+        if one.fingerprint == row.fingerprint and one.source_id != row.source_id
+    )
     return tuple(dict.fromkeys(names))

@@ -55,7 +55,9 @@ def connect(
     require(by, Action.MANAGE, ward_id)
     maker = channel(kind)
     read_settings(maker, values)
-    if session.exec(select(Outlet.id).where(Outlet.ward_id == ward_id, Outlet.kind == kind, Outlet.name == name)).first():
+    if session.exec(
+        select(Outlet.id).where(Outlet.ward_id == ward_id, Outlet.kind == kind, Outlet.name == name)
+    ).first():
         raise Mistake(f"Kênh «{name}» đã có; hãy đặt tên khác.")
     outlet = Outlet(ward_id=ward_id, kind=kind, name=name, created_at=now)
     session.add(outlet)

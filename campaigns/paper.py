@@ -91,9 +91,17 @@ class Paper:
         """Issuing body on the left, Quốc hiệu and Tiêu ngữ on the right, symbol and date below."""
         table = _bare_table(self.docx, 2)
         left, right = table.rows[0].cells
-        _lines(left, [(line, Style(12)) for line in head.parent] + [(line, Style(12, bold=True)) for line in head.issuer])
+        _lines(
+            left, [(line, Style(12)) for line in head.parent] + [(line, Style(12, bold=True)) for line in head.issuer]
+        )
         rule_below(left.paragraphs[-1], (LEFT_CELL - 22) / 2 - 2)
-        _lines(right, [("CỘNG HÒA XÃ HỘI CHỦ NGHĨA VIỆT NAM", Style(12, bold=True)), ("Độc lập - Tự do - Hạnh phúc", Style(13, bold=True))])
+        _lines(
+            right,
+            [
+                ("CỘNG HÒA XÃ HỘI CHỦ NGHĨA VIỆT NAM", Style(12, bold=True)),
+                ("Độc lập - Tự do - Hạnh phúc", Style(13, bold=True)),
+            ],
+        )
         rule_below(right.paragraphs[-1], (RIGHT_CELL - 58) / 2 - 2)
         left, right = table.add_row().cells
         _lines(left, [(head.symbol, Style(13))])
@@ -183,7 +191,11 @@ class Paper:
         self.gap(8, keep=True)
         table = _bare_table(self.docx, 2)
         left, right = table.rows[0].cells
-        _lines(left, [("Nơi nhận:", Style(12, bold=True, italic=True)), *((line, Style(11)) for line in receivers)], ALIGN.LEFT)
+        _lines(
+            left,
+            [("Nơi nhận:", Style(12, bold=True, italic=True)), *((line, Style(11)) for line in receivers)],
+            ALIGN.LEFT,
+        )
         blank = [("", Style(14))] * 4
         _lines(right, [*((line, Style(14, bold=True)) for line in title), *blank, (name, Style(14, bold=True))])
         _fix_widths(table, (80, 80))

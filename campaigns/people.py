@@ -276,7 +276,12 @@ def _open_session(session: Session, user: User, agent: str, now: datetime) -> st
     assert user.id is not None  # noqa: S101
     session.add(
         tables.Session(
-            token_hash=_hash(token), user_id=user.id, created_at=now, seen_at=now, expires_at=now + LONGEST, agent=agent[:200]
+            token_hash=_hash(token),
+            user_id=user.id,
+            created_at=now,
+            seen_at=now,
+            expires_at=now + LONGEST,
+            agent=agent[:200],
         )
     )
     return token

@@ -88,7 +88,13 @@ def choices(today: date) -> list[Period]:
     after = today if today.day < CUT_OFF_DAY else _first_of_next_month(today)
     calendar = [week(today), month(y, m), quarter(y, (m + 2) // 3), half(y, (m + 5) // 6), year(y)]
     ay, am = after.year, after.month
-    return [*calendar, decree_month(ay, am), decree_quarter(ay, (am + 2) // 3), decree_half(ay, (am + 5) // 6), decree_year(ay)]
+    return [
+        *calendar,
+        decree_month(ay, am),
+        decree_quarter(ay, (am + 2) // 3),
+        decree_half(ay, (am + 5) // 6),
+        decree_year(ay),
+    ]
 
 
 def describe(start: datetime, end: datetime, zone: str) -> str:
@@ -97,7 +103,9 @@ def describe(start: datetime, end: datetime, zone: str) -> str:
     named = custom(first, last)
     if named.bounds(zone) != (start, end):
         return named.name
-    return next((period.name for period in _likely(first, last) if (period.first, period.last) == (first, last)), named.name)
+    return next(
+        (period.name for period in _likely(first, last) if (period.first, period.last) == (first, last)), named.name
+    )
 
 
 _ROMAN = {1: "I", 2: "II", 3: "III", 4: "IV"}

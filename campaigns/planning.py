@@ -38,13 +38,20 @@ def plan(session: Session, now: datetime, horizon: timedelta) -> int:
 
     Ward by ward, in the order of their ids, so that two planners never wait for each other crosswise.
     """
-    return sum(_plan_ward(session, ward, now, now + horizon) for ward in session.exec(select(Ward).order_by(col(Ward.id))).all())
+    return sum(
+        _plan_ward(session, ward, now, now + horizon)
+        for ward in session.exec(select(Ward).order_by(col(Ward.id))).all()
+    )
 
 
 def _plan_ward(session: Session, ward: Ward, now: datetime, until: datetime) -> int:
-    for rule in session.exec(select(Rule).where(Rule.ward_id == ward.id, Rule.state == "approved").order_by(col(Rule.id))).all():
+    for rule in session.exec(
+        select(Rule).where(Rule.ward_id == ward.id, Rule.state == "approved").order_by(col(Rule.id))
+    ).all():
         _apart(session, plan_rule, rule, now, until)
-    wanted = select(Post).where(Post.ward_id == ward.id, Post.state == "approved", col(Post.due_at) <= until, ~_planned())
+    wanted = select(Post).where(
+        Post.ward_id == ward.id, Post.state == "approved", col(Post.due_at) <= until, ~_planned()
+    )
     return sum(_apart(session, plan_post, post, now) for post in session.exec(wanted.order_by(col(Post.id))).all())
 
 
@@ -112,7 +119,9 @@ def _in_time(session: Session, rule: Rule, found: list[datetime], now: datetime)
     late = past[: len(past) - len(newest)]
     if late:
         span = {"first": late[0].isoformat(), "last": late[-1].isoformat()}
-        record(session, rule.ward_id, MACHINE, "rule.skipped", "rule", rule.id, now, why="late", count=len(late), **span)
+        record(
+            session, rule.ward_id, MACHINE, "rule.skipped", "rule", rule.id, now, why="late", count=len(late), **span
+        )
     return newest + found[len(past) :]
 
 

@@ -45,7 +45,9 @@ def cron_line(weekdays: Sequence[int], clocks: str) -> str:
         raise TimetableMistake("Hãy nhập ít nhất một giờ, ví dụ 07h00.")
     minutes = sorted({minute for _, minute in times})
     if len(minutes) > 1:
-        raise TimetableMistake("Các giờ trong một lịch phải cùng số phút, ví dụ 07h30, 16h30. Giờ khác phút thì lập thêm một lịch.")
+        raise TimetableMistake(
+            "Các giờ trong một lịch phải cùng số phút, ví dụ 07h30, 16h30. Giờ khác phút thì lập thêm một lịch."
+        )
     hours = ",".join(str(hour) for hour in sorted({hour for hour, _ in times}))
     days = ",".join(_DAYS[day] for day in sorted(set(weekdays))) if 0 < len(set(weekdays)) < 7 else "*"
     return f"{minutes[0]} {hours} * * {days}"
@@ -59,7 +61,9 @@ def picked(cron: str) -> tuple[list[int], str] | None:
     hours, days = parts[1].split(","), parts[4].split(",")
     if not all(hour.isdigit() for hour in hours) or not (days == ["*"] or set(days) <= set(_DAYS)):
         return None
-    return [] if days == ["*"] else [_DAYS.index(day) for day in days], ", ".join(f"{int(hour):02d}h{int(parts[0]):02d}" for hour in hours)
+    return [] if days == ["*"] else [_DAYS.index(day) for day in days], ", ".join(
+        f"{int(hour):02d}h{int(parts[0]):02d}" for hour in hours
+    )
 
 
 def _time(text: str) -> tuple[int, int] | None:

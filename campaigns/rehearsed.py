@@ -138,7 +138,9 @@ def _false_no(one: Kept) -> bool:
 
 
 def _lateness(deliveries: list[Delivery]) -> Lateness:
-    late = sorted(max((d.sent_at - d.due_at).total_seconds(), 0) for d in deliveries if d.sent_at and d.state == State.SENT)
+    late = sorted(
+        max((d.sent_at - d.due_at).total_seconds(), 0) for d in deliveries if d.sent_at and d.state == State.SENT
+    )
     if not late:
         return Lateness()
 
@@ -228,4 +230,3 @@ def _report(store: Store, desk: Desk, wards: list[Ward], out: Path, start: datet
         by = actor_of(reporter)
         city = type(by)(by.user_id, by.name, by.role, None)
         reports.write(session, city, wards, start, end, out, desk.now(), rehearsal=True)
-

@@ -78,6 +78,8 @@ def _cannot(courier: Courier, outlet_id: int, reason: Reason) -> None:
     with courier.store.write() as session:
         outlet = session.get_one(Outlet, outlet_id, with_for_update=True)
         if outlet.health != reason:
-            record(session, outlet.ward_id, MACHINE, "outlet.not_renewed", "outlet", outlet.id, now, reason=reason.value)
+            record(
+                session, outlet.ward_id, MACHINE, "outlet.not_renewed", "outlet", outlet.id, now, reason=reason.value
+            )
         outlet.health, outlet.health_at = reason.value, now
         session.add(outlet)

@@ -64,7 +64,9 @@ def _opening(paper: Paper, chapter: Chapter) -> None:
 def _situation(paper: Paper, chapter: Chapter) -> None:
     f = chapter.figures
     paper.heading("I. TÌNH HÌNH TRIỂN KHAI")
-    paper.text(f"{_basis(chapter)} {chapter.ward.centre or 'Trung tâm'} báo cáo kết quả thực hiện {_period(chapter)} như sau:")
+    paper.text(
+        f"{_basis(chapter)} {chapter.ward.centre or 'Trung tâm'} báo cáo kết quả thực hiện {_period(chapter)} như sau:"
+    )
     paper.text(
         f"Số liệu {wording.window(f.start, f.end, f.zone)}, chốt lúc {wording.moment(chapter.closed_at, f.zone)}; "
         "lượt đăng, lượt phát được tính vào kỳ có giờ đăng theo lịch."
@@ -116,7 +118,9 @@ def _reach(paper: Paper, f: Figures) -> None:
         paper.text("Chưa có số đo tiếp cận trong kỳ.")
         return
     if reached.rows:
-        paper.text("Số tiếp cận tính bằng lượt, là giá trị mới nhất của từng lượt đăng; không cộng giữa các chỉ số, không quy thành số người.")
+        paper.text(
+            "Số tiếp cận tính bằng lượt, là giá trị mới nhất của từng lượt đăng; không cộng giữa các chỉ số, không quy thành số người."
+        )
         paper.table(reached)
     if f.audience:
         paper.text("Quy mô kênh tại lần lấy số gần nhất (không phải lượt tiếp cận):")
@@ -141,7 +145,9 @@ def _difficulties(paper: Paper, chapter: Chapter) -> None:
     paper.text(tables.trouble_summary(f))
     paper.table(tables.troubles(f, MOST_TROUBLES))
     if len(f.troubles) > MOST_TROUBLES:
-        paper.note(f"Bảng ghi {MOST_TROUBLES} trong {wording.number(len(f.troubles))} lượt; toàn bộ ở trang tính «Khó khăn» kèm theo.")
+        paper.note(
+            f"Bảng ghi {MOST_TROUBLES} trong {wording.number(len(f.troubles))} lượt; toàn bộ ở trang tính «Khó khăn» kèm theo."
+        )
 
 
 def _next_period(paper: Paper, chapter: Chapter) -> None:
@@ -153,7 +159,10 @@ def _next_period(paper: Paper, chapter: Chapter) -> None:
 
 def _closing(paper: Paper, chapter: Chapter) -> None:
     ward = chapter.ward
-    paper.text(f"Trên đây là báo cáo kết quả thông tin, tuyên truyền {_period(chapter)} của {ward.centre or 'Trung tâm'}./.", keep=True)
+    paper.text(
+        f"Trên đây là báo cáo kết quả thông tin, tuyên truyền {_period(chapter)} của {ward.centre or 'Trung tâm'}./.",
+        keep=True,
+    )
     office = ward.office or "Phòng Văn hóa - Xã hội"
     receivers = ["- Như trên;", f"- {office} (để tổng hợp);", "- Lưu: VT."]
     signs_here = ward.signer_title.upper().endswith("GIÁM ĐỐC")
@@ -179,14 +188,20 @@ def _evidence(paper: Paper, chapter: Chapter, number: str) -> None:
     _annex_title(paper, chapter, number, "DANH MỤC BẰNG CHỨNG ĐĂNG, PHÁT")
     paper.table(tables.evidence(f, MOST_EVIDENCE))
     if len(f.evidence) > MOST_EVIDENCE:
-        paper.note(f"Bảng ghi {MOST_EVIDENCE} trong {wording.number(len(f.evidence))} lượt; toàn bộ ở trang tính «Bằng chứng» kèm theo.")
+        paper.note(
+            f"Bảng ghi {MOST_EVIDENCE} trong {wording.number(len(f.evidence))} lượt; toàn bộ ở trang tính «Bằng chứng» kèm theo."
+        )
     paper.note(f"Mã duyệt là 12 ký tự đầu của mã băm nội dung đã duyệt. Mã kiểm của bộ số liệu: {f.digest()[:16]}.")
 
 
 def _annex_title(paper: Paper, chapter: Chapter, number: str, title: str) -> None:
     paper.line(number, Style(14, bold=True), CENTER)
     paper.line(title, Style(14, bold=True), CENTER)
-    paper.line(f"(Kèm theo Báo cáo số       /{SYMBOL} ngày       tháng       năm {_year(chapter)}", Style(13, italic=True), CENTER)
+    paper.line(
+        f"(Kèm theo Báo cáo số       /{SYMBOL} ngày       tháng       năm {_year(chapter)}",
+        Style(13, italic=True),
+        CENTER,
+    )
     paper.line(f"của {chapter.ward.centre or 'Trung tâm'})", Style(13, italic=True), CENTER)
     paper.gap(6)
 
@@ -225,4 +240,3 @@ def _basis(chapter: Chapter) -> str:
 
 def _period(chapter: Chapter) -> str:
     return describe(chapter.figures.start, chapter.figures.end, chapter.figures.zone)
-

@@ -82,12 +82,27 @@ def _outlets(chapters: Sequence[Counted]) -> Sheet:
 
 
 def _tasks(chapters: Sequence[Counted]) -> Sheet:
-    classes = [str(one) for one in Grassroots if any(row.grassroots == one for chapter in chapters for row in chapter.figures.outlets)]
-    columns = [WARD, Column("Mã", 11), Column("Nhiệm vụ", 50), Column("Văn bản", 36), Column("Mục, điểm", 18), Column("Chủ trì", 22)]
+    classes = [
+        str(one)
+        for one in Grassroots
+        if any(row.grassroots == one for chapter in chapters for row in chapter.figures.outlets)
+    ]
+    columns = [
+        WARD,
+        Column("Mã", 11),
+        Column("Nhiệm vụ", 50),
+        Column("Văn bản", 36),
+        Column("Mục, điểm", 18),
+        Column("Chủ trì", 22),
+    ]
     columns += [Column("Tin, bài kế hoạch", 11, "number"), Column("Tin, bài đã đăng, phát", 11, "number")]
     for name in classes:
         columns += [Column(f"{wording.sentence(name)}: {what}", 15, "number") for what in ("kế hoạch", "đã đăng, phát")]
-    columns += [Column("Lượt kế hoạch", 11, "number"), Column("Lượt đã đăng, phát", 11, "number"), Column("Tỷ lệ", 9, "share")]
+    columns += [
+        Column("Lượt kế hoạch", 11, "number"),
+        Column("Lượt đã đăng, phát", 11, "number"),
+        Column("Tỷ lệ", 9, "share"),
+    ]
     columns += [Column("Ghi chú", 18)]
 
     def rows(f: Figures) -> list[tuple[Any, ...]]:
@@ -96,7 +111,9 @@ def _tasks(chapters: Sequence[Counted]) -> Sheet:
             shares = [row.by_grassroots.get(name) for name in classes]
             pairs = [number for share in shares for number in ((share.planned, share.sent) if share else (0, 0))]
             named = (row.code, row.summary, row.document, row.clause, row.lead, row.posts_planned, row.posts_sent)
-            made.append((*named, *pairs, row.tally.planned, *_done(row.tally), "" if row.tally.planned else wording.NOTHING))
+            made.append(
+                (*named, *pairs, row.tally.planned, *_done(row.tally), "" if row.tally.planned else wording.NOTHING)
+            )
         return made
 
     return Sheet("Theo nhiệm vụ", columns, _rows(chapters, rows), frozen=3)
@@ -104,11 +121,20 @@ def _tasks(chapters: Sequence[Counted]) -> Sheet:
 
 def _days(chapters: Sequence[Counted]) -> Sheet:
     columns = [WARD, Column("Ngày", 12, "day"), *_tally_columns()]
-    return Sheet("Theo ngày", columns, _rows(chapters, lambda f: [(row.first, *_tally(row.tally)) for row in f.days]), frozen=2)
+    return Sheet(
+        "Theo ngày", columns, _rows(chapters, lambda f: [(row.first, *_tally(row.tally)) for row in f.days]), frozen=2
+    )
 
 
 def _reach(chapters: Sequence[Counted]) -> Sheet:
-    columns = [WARD, Column("Loại số", 16), Column("Nền tảng", 20), Column("Kênh", 28), Column("Chỉ số", 26), Column("Giá trị", 12, "number")]
+    columns = [
+        WARD,
+        Column("Loại số", 16),
+        Column("Nền tảng", 20),
+        Column("Kênh", 28),
+        Column("Chỉ số", 26),
+        Column("Giá trị", 12, "number"),
+    ]
     columns += [Column("Nhãn", 12), Column("Số lượt đăng có số đo", 13, "number"), Column("Cách tính", 60)]
     columns += [Column("Lấy số sớm nhất", 20, "moment"), Column("Lấy số gần nhất", 20, "moment")]
 
@@ -133,9 +159,26 @@ def _reach(chapters: Sequence[Counted]) -> Sheet:
 
 
 def _evidence(chapters: Sequence[Counted]) -> Sheet:
-    columns = [WARD, Column("Đăng, phát lúc", 20, "moment"), Column("Giờ lên lịch", 20, "moment"), Column("Nền tảng", 20), Column("Kênh", 26)]
-    columns += [Column("Tin, bài", 42), Column("Liên kết", 40), Column("Mã bài trên nền tảng", 22), Column("Người soạn", 18)]
-    columns += [Column("Người duyệt", 20), Column("Mã duyệt", 15), Column("Xác nhận", 20), Column("Ghi chú", 22), Column("Mã lượt", 14)]
+    columns = [
+        WARD,
+        Column("Đăng, phát lúc", 20, "moment"),
+        Column("Giờ lên lịch", 20, "moment"),
+        Column("Nền tảng", 20),
+        Column("Kênh", 26),
+    ]
+    columns += [
+        Column("Tin, bài", 42),
+        Column("Liên kết", 40),
+        Column("Mã bài trên nền tảng", 22),
+        Column("Người soạn", 18),
+    ]
+    columns += [
+        Column("Người duyệt", 20),
+        Column("Mã duyệt", 15),
+        Column("Xác nhận", 20),
+        Column("Ghi chú", 22),
+        Column("Mã lượt", 14),
+    ]
 
     def rows(f: Figures) -> list[tuple[Any, ...]]:
         return [
@@ -150,8 +193,20 @@ def _evidence(chapters: Sequence[Counted]) -> Sheet:
 
 
 def _troubles(chapters: Sequence[Counted]) -> Sheet:
-    columns = [WARD, Column("Giờ lên lịch", 20, "moment"), Column("Nền tảng", 20), Column("Kênh", 26), Column("Tin, bài", 50)]
-    columns += [Column("Kết quả", 18), Column("Nguyên nhân", 36), Column("Chi tiết", 50), Column("Số lần thử", 9, "number"), Column("Mã lượt", 14)]
+    columns = [
+        WARD,
+        Column("Giờ lên lịch", 20, "moment"),
+        Column("Nền tảng", 20),
+        Column("Kênh", 26),
+        Column("Tin, bài", 50),
+    ]
+    columns += [
+        Column("Kết quả", 18),
+        Column("Nguyên nhân", 36),
+        Column("Chi tiết", 50),
+        Column("Số lần thử", 9, "number"),
+        Column("Mã lượt", 14),
+    ]
 
     def rows(f: Figures) -> list[tuple[Any, ...]]:
         return [

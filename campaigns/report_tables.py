@@ -25,7 +25,11 @@ def summary(f: Figures) -> str:
         f"Đã đăng, phát {number(_done(t))}/{number(t.planned)} lượt theo kế hoạch, đạt {percent(_done(t), t.planned)}; "
         f"{number(f.posts_sent)}/{number(f.posts)} tin, bài đã lên ít nhất một kênh"
     )
-    faults = [f"{count(getattr(t, name))} lượt {wording.STATES[name].lower()}" for name in ("failed", "missed") if getattr(t, name)]
+    faults = [
+        f"{count(getattr(t, name))} lượt {wording.STATES[name].lower()}"
+        for name in ("failed", "missed")
+        if getattr(t, name)
+    ]
     return text + (f"; {', '.join(faults)}." if faults else ".")
 
 
@@ -40,7 +44,18 @@ def outlets(f: Figures) -> Table:
             rows.append(_outlet(place, row))
     rows.append(("", "Tổng cộng", "lượt", *_counts(f.total)))
     return Table(
-        ("TT", "Kênh", "Đơn vị tính", "Kế hoạch", "Đã đăng, phát", "Tỷ lệ", "Không đăng được", "Lỡ giờ", "Đã hủy, bỏ", "Chưa xong"),
+        (
+            "TT",
+            "Kênh",
+            "Đơn vị tính",
+            "Kế hoạch",
+            "Đã đăng, phát",
+            "Tỷ lệ",
+            "Không đăng được",
+            "Lỡ giờ",
+            "Đã hủy, bỏ",
+            "Chưa xong",
+        ),
         (10, 41, 16, 14, 14, 16, 15, 11, 12, 14),
         "clcrrrrrrr",
         rows,
@@ -107,7 +122,16 @@ def reach(f: Figures) -> Table:
         )
         for place, row in enumerate((row for row in f.reach if row.name != AIR_SECONDS), 1)
     ]  # fmt: skip
-    heading = ("TT", "Nền tảng", "Chỉ số", "Giá trị (lượt)", "Nhãn", "Số lượt đăng có số đo", "Cách tính", "Lấy số gần nhất")
+    heading = (
+        "TT",
+        "Nền tảng",
+        "Chỉ số",
+        "Giá trị (lượt)",
+        "Nhãn",
+        "Số lượt đăng có số đo",
+        "Cách tính",
+        "Lấy số gần nhất",
+    )
     return Table(heading, (10, 23, 25, 17, 15, 16, 32, 22), "cllrccll", rows)
 
 
@@ -160,7 +184,9 @@ def trouble_summary(f: Figures) -> str:
 def troubles(f: Figures, most: int) -> Table:
     """The first ``most`` of them."""
     rows = [_trouble(place, row, f.zone) for place, row in enumerate(f.troubles[:most], 1)]
-    return Table(("TT", "Giờ lên lịch", "Kênh", "Tin, bài", "Kết quả", "Nguyên nhân"), (10, 22, 30, 41, 20, 37), "ccllll", rows)
+    return Table(
+        ("TT", "Giờ lên lịch", "Kênh", "Tin, bài", "Kết quả", "Nguyên nhân"), (10, 22, 30, 41, 20, 37), "ccllll", rows
+    )
 
 
 def next_period(f: Figures) -> list[str]:
@@ -181,7 +207,16 @@ def evidence(f: Figures, most: int) -> Table:
         )
         for place, row in enumerate(f.evidence[:most], 1)
     ]  # fmt: skip
-    heading = ("TT", "Thời điểm đăng, phát", "Kênh", "Tin, bài", "Liên kết hoặc mã bài", "Người soạn/\nNgười duyệt", "Mã duyệt", "Xác nhận")
+    heading = (
+        "TT",
+        "Thời điểm đăng, phát",
+        "Kênh",
+        "Tin, bài",
+        "Liên kết hoặc mã bài",
+        "Người soạn/\nNgười duyệt",
+        "Mã duyệt",
+        "Xác nhận",
+    )
     return Table(heading, (10, 22, 38, 50, 46, 35, 24, 22), "cclllccc", rows, size=10)
 
 

@@ -25,8 +25,12 @@ _DANGEROUS = ("=", "+", "-", "@", "\t", "\r")
 
 def write_xlsx(path: Path, chapters: Sequence[Chapter]) -> None:
     """Write the workbook of one or several wards."""
-    with xlsxwriter.Workbook(str(path), {"strings_to_formulas": False, "strings_to_urls": False, "strings_to_numbers": False}) as book:
-        book.set_properties({"title": "Số liệu kèm theo báo cáo", "author": chapters[0].ward.centre, "created": _created(chapters[0])})
+    with xlsxwriter.Workbook(
+        str(path), {"strings_to_formulas": False, "strings_to_urls": False, "strings_to_numbers": False}
+    ) as book:
+        book.set_properties(
+            {"title": "Số liệu kèm theo báo cáo", "author": chapters[0].ward.centre, "created": _created(chapters[0])}
+        )
         book.set_calc_mode("auto")
         looks = _looks(book)
         _cover(book, chapters, looks)
@@ -60,7 +64,9 @@ def _looks(book: Any) -> _Looks:
         by_kind={name: book.add_format(kind) for name, kind in kinds.items()},
         heading=book.add_format(head),
         title=book.add_format({"font_name": "Times New Roman", "font_size": 14, "bold": True}),
-        warning=book.add_format({"font_name": "Times New Roman", "font_size": 12, "bold": True, "font_color": "#C00000"}),
+        warning=book.add_format(
+            {"font_name": "Times New Roman", "font_size": 12, "bold": True, "font_color": "#C00000"}
+        ),
         inert=book.add_format({**kinds["text"], "quote_prefix": True}),
     )
 
@@ -76,7 +82,12 @@ def _cover(book: Any, chapters: Sequence[Chapter], looks: _Looks) -> None:
     paper.write_string(0, 0, "SỐ LIỆU KÈM THEO BÁO CÁO THÔNG TIN, TUYÊN TRUYỀN", looks.title)
     if any(chapter.rehearsal for chapter in chapters):
         paper.write_string(1, 0, wording.REHEARSAL, looks.warning)
-    _cells(paper, 3, ["Nội dung", *(wording.sentence(chapter.ward.name) for chapter in chapters)], [looks.heading] * (1 + len(chapters)))
+    _cells(
+        paper,
+        3,
+        ["Nội dung", *(wording.sentence(chapter.ward.name) for chapter in chapters)],
+        [looks.heading] * (1 + len(chapters)),
+    )
     paper.freeze_panes(4, 1)
     columns = [_summary(chapter) for chapter in chapters]
     for place, (label, kind, _) in enumerate(columns[0]):
@@ -133,7 +144,9 @@ def _draw(book: Any, sheet: Sheet, looks: _Looks) -> Any:
 
 def _lines(row: Sequence[Any], sheet: Sheet) -> int:
     """How many lines the longest text of a row takes: XlsxWriter cannot let the program that opens the file decide."""
-    texts = ((len(value), column.width) for value, column in zip(row, sheet.columns, strict=True) if isinstance(value, str))
+    texts = (
+        (len(value), column.width) for value, column in zip(row, sheet.columns, strict=True) if isinstance(value, str)
+    )
     return max((ceil(length / (0.95 * width)) for length, width in texts if length), default=1)
 
 
@@ -188,7 +201,11 @@ def _chart(book: Any, name: str, kind: str, rows: tuple[int, int], label: int, s
     first, last = rows
     for at, colour in zip(series, ("#7F9DB9", "#B3261E"), strict=True):
         look = {"line": {"color": colour, "width": 2}, "fill": {"color": colour}}
-        values = {"name": [name, 0, at], "values": [name, first, at, last, at], "categories": [name, first, label, last, label]}
+        values = {
+            "name": [name, 0, at],
+            "values": [name, first, at, last, at],
+            "categories": [name, first, label, last, label],
+        }
         chart.add_series({**look, **values})
     chart.set_legend({"position": "bottom"})
     chart.set_y_axis({"min": 0, "major_gridlines": {"visible": True, "line": {"color": "#D9D9D9"}}})

@@ -74,7 +74,9 @@ def rewrite(session: Session, by: Actor, report: Report, folder: Path) -> tuple[
     rehearsal = bool(frozen.pop("rehearsal"))
     kept = Figures.model_validate(frozen)
     if kept.digest() != report.digest:
-        raise Mistake("Số liệu đã chốt của báo cáo này bị thay đổi ngoài chương trình. Hãy lập báo cáo mới và báo quản trị.")
+        raise Mistake(
+            "Số liệu đã chốt của báo cáo này bị thay đổi ngoài chương trình. Hãy lập báo cáo mới và báo quản trị."
+        )
     ward = session.get(Ward, report.ward_id)
     assert ward is not None  # noqa: S101
     return _files([Chapter(ward, _campaign(session, report.ward_id, kept), kept, report.created_at, rehearsal)], folder)

@@ -66,7 +66,13 @@ def save(session: Session, by: Actor, ward: Ward, draft: RuleDraft, now: datetim
         raise Mistake("Lịch đăng phải có người lập.")
     if rule is None:
         rule = Rule(
-            ward_id=ward.id or 0, campaign_id=draft.campaign_id, name="", cron="", starts_on=starts, author_id=by.user_id, created_at=now
+            ward_id=ward.id or 0,
+            campaign_id=draft.campaign_id,
+            name="",
+            cron="",
+            starts_on=starts,
+            author_id=by.user_id,
+            created_at=now,
         )
     else:
         _void(session, by, rule, now)
@@ -169,7 +175,10 @@ def _checked(session: Session, ward: Ward, draft: RuleDraft) -> tuple[date, date
         trigger(draft.cron, ward.zone)
     except TimetableMistake as mistake:
         errors["cron"] = str(mistake)
-    starts, ends = _day(draft.starts, "starts", errors), _day(draft.ends, "ends", errors) if draft.ends.strip() else None
+    starts, ends = (
+        _day(draft.starts, "starts", errors),
+        _day(draft.ends, "ends", errors) if draft.ends.strip() else None,
+    )
     if starts and ends and ends < starts:
         errors["ends"] = "Ngày cuối phải sau ngày đầu."
     _belongs(session, ward, draft, errors)
@@ -234,13 +243,20 @@ def _void(session: Session, by: Actor, rule: Rule, now: datetime) -> None:
 def _call_off(session: Session, by: Actor, rule: Rule, now: datetime) -> int:
     stopped = 0
     for post in _unbegun(session, rule, now):
-        for delivery in session.exec(select(Delivery).where(Delivery.post_id == post.id, Delivery.state != "cancelled")).all():
+        for delivery in session.exec(
+            select(Delivery).where(Delivery.post_id == post.id, Delivery.state != "cancelled")
+        ).all():
             delivery.state, delivery.reason, delivery.updated_at = "cancelled", "edited", now
             session.add(delivery)
             record(session, rule.ward_id, by, "delivery.cancelled", "delivery", delivery.id, now, reason="edited")
             stopped += 1
         # The occurrence is free again, for the rule as it will stand once it is approved anew.
-        post.state, post.occurs_at, post.note, post.updated_at = "withdrawn", None, "Lịch thường kỳ đã được sửa hoặc dừng.", now
+        post.state, post.occurs_at, post.note, post.updated_at = (
+            "withdrawn",
+            None,
+            "Lịch thường kỳ đã được sửa hoặc dừng.",
+            now,
+        )
         session.add(post)
         record(session, rule.ward_id, by, "post.withdrawn", "post", post.id, now, rule=rule.id)
         rule.next_item = max(0, rule.next_item - 1)

@@ -66,8 +66,14 @@ def examples(session: Session, by: Actor, ward: Ward, desk: Desk, source: str, n
     campaign = session.exec(views.of_ward(Campaign, ward.id or 0).order_by(Campaign.id)).first()
     if campaign is None:
         raise Mistake("Phường chưa có chiến dịch nào, nên chưa dựng được ví dụ.")
-    wanted = [one for one in views.outlets(session, ward.id or 0) if not parsed.head.channels or one.kind in parsed.head.channels]
-    draft = Draft(campaign_id=campaign.id or 0, fields=plain_examples(parsed), outlet_ids=[one.id or 0 for one in wanted])
+    wanted = [
+        one
+        for one in views.outlets(session, ward.id or 0)
+        if not parsed.head.channels or one.kind in parsed.head.channels
+    ]
+    draft = Draft(
+        campaign_id=campaign.id or 0, fields=plain_examples(parsed), outlet_ids=[one.id or 0 for one in wanted]
+    )
     around = drafting.imagined(session, by, ward, draft, now)
     unsaved = Template(ward_id=ward.id or 0, slug="", source=parsed.source, digest="", created_at=now)
     return drafting.shown(replace(around, template=unsaved), desk)
@@ -88,7 +94,9 @@ def save(session: Session, by: Actor, ward_id: int, slug: str, source: str, seen
     if not seen and newest is not None:
         raise Mistake("Đã có mẫu cùng tên. Hãy đổi tên ở mục «name», hoặc mở mẫu cũ để sửa.")
     if seen and (newest is None or newest.version != seen):
-        raise Outdated("Mẫu này vừa có bản mới hơn. Phần bạn nhập vẫn còn ở đây; hãy mở bản mới ở thẻ khác để đối chiếu.")
+        raise Outdated(
+            "Mẫu này vừa có bản mới hơn. Phần bạn nhập vẫn còn ở đây; hãy mở bản mới ở thẻ khác để đối chiếu."
+        )
     return library.save(session, by, ward_id, slug, source, now)
 
 
@@ -104,4 +112,6 @@ def _clauses(session: Session, ward_id: int) -> dict[str, str]:
 
 def _used(session: Session, ward_id: int) -> Counter[str]:
     mine = (Post.ward_id == ward_id, Post.template_id == Template.id)
-    return Counter(session.exec(select(Template.slug).join(Post, col(Post.template_id) == col(Template.id)).where(*mine)).all())
+    return Counter(
+        session.exec(select(Template.slug).join(Post, col(Post.template_id) == col(Template.id)).where(*mine)).all()
+    )

@@ -45,7 +45,9 @@ async def refresh(courier: Courier, limit: int = 8) -> int:
 def _due(courier: Courier, limit: int) -> list[Source]:
     now = courier.desk.now()
     with courier.store.read() as session:
-        wanted = select(Source).where(col(Source.active), (col(Source.next_at).is_(None)) | (col(Source.next_at) <= now))
+        wanted = select(Source).where(
+            col(Source.active), (col(Source.next_at).is_(None)) | (col(Source.next_at) <= now)
+        )
         return list(session.exec(wanted.order_by(col(Source.next_at), col(Source.id)).limit(limit)).all())
 
 
@@ -94,7 +96,10 @@ def _keep(courier: Courier, source_id: int, seen: Answer | None, feed: Feed | No
         source.next_at = now + min(EVERY * 2 ** min(source.failures, 8), LONGEST)
         new = _remember(session, source, feed, now) if feed else 0
         if feed is not None and seen is not None:
-            source.etag, source.modified = seen.headers.get("etag", "")[:200], seen.headers.get("last-modified", "")[:100]
+            source.etag, source.modified = (
+                seen.headers.get("etag", "")[:200],
+                seen.headers.get("last-modified", "")[:100],
+            )
         session.add(source)
         if new:
             record(session, source.ward_id, MACHINE, "source.read", "source", source.id, now, new=new)

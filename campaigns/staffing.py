@@ -16,7 +16,9 @@ def staff(session: Session, by: Actor, ward_id: int) -> list[User]:
     return list(session.exec(views.of_ward(User, ward_id).order_by(col(User.active).desc(), User.name)).all())
 
 
-def add(session: Session, by: Actor, ward: Ward, username: str, name: str, role: str, password: str, now: datetime) -> User:
+def add(
+    session: Session, by: Actor, ward: Ward, username: str, name: str, role: str, password: str, now: datetime
+) -> User:
     """A new account of this ward; raises Forbidden or Mistake."""
     require(by, Action.MANAGE, ward.id or 0)
     return people.add_user(session, by, ward, username, name, role, password, now)

@@ -168,7 +168,9 @@ def after_look(found: Found, standing: Standing, started: datetime, now: datetim
         return Move(**{**move.__dict__, "adopted": True})
     if found.verdict == "absent" and _proved_absent(standing, started):
         if standing.resent and (standing.certainty is Certainty.LOOKUP or standing.tries + 1 >= MAX_TRIES):
-            return Move(State.NEEDS_HUMAN, now, detail="Đã tra cứu lại mà không thấy bài; lần gửi lại cũng không rõ kết quả.")
+            return Move(
+                State.NEEDS_HUMAN, now, detail="Đã tra cứu lại mà không thấy bài; lần gửi lại cũng không rõ kết quả."
+            )
         at = back_off(standing.tries, now, chance) if standing.resent else now
         return Move(State.DUE, at, detail="Tra cứu không thấy bài trên kênh; gửi lại.", burns_try=standing.resent)
     if _look_budget_spent(standing, now):
@@ -200,7 +202,12 @@ def _again(outcome: Deferred, standing: Standing, now: datetime, chance: Random)
     at = max(outcome.retry_at or back_off(standing.tries, now, chance), now + SOONEST)
     if standing.part and at > standing.expires_at + FINISH_WITHIN:
         # What is not begun is missed when it expires; what is partly out ends here, in words, instead of waiting for ever.
-        return Move(State.FAILED, now, outcome.reason, f"Mới đăng được {standing.part}/{standing.parts} phần. {outcome.detail}".strip())
+        return Move(
+            State.FAILED,
+            now,
+            outcome.reason,
+            f"Mới đăng được {standing.part}/{standing.parts} phần. {outcome.detail}".strip(),
+        )
     return Move(State.DUE, at, outcome.reason, outcome.detail, burns_try=not waits_for_window)
 
 

@@ -96,7 +96,9 @@ def after_quiet(at: datetime, zone: str, hours: Sequence[Sequence[str]]) -> date
     """The moment itself, or the end of the quiet hours that it falls into."""
     for _ in range(len(hours) + 1):
         clock = local(at, zone)
-        pair = next((p for p in hours if _within(clock.time().replace(tzinfo=None), read_time(p[0]), read_time(p[1]))), None)
+        pair = next(
+            (p for p in hours if _within(clock.time().replace(tzinfo=None), read_time(p[0]), read_time(p[1]))), None
+        )
         if pair is None:
             return at
         end = read_time(pair[1])

@@ -61,7 +61,9 @@ def titles(session: Session, ward: Ward, posts: Sequence[Post]) -> dict[int, str
     found: dict[int, str] = {}
     for post in posts:
         template, campaign = sources.get(post.template_id or 0), campaigns.get(post.campaign_id)
-        found[post.id or 0] = post.title or read(post.body)[0] or _from_template(post, template, campaign, ward) or UNTITLED
+        found[post.id or 0] = (
+            post.title or read(post.body)[0] or _from_template(post, template, campaign, ward) or UNTITLED
+        )
     return found
 
 
@@ -119,7 +121,11 @@ def posts(session: Session, ward: Ward, query: Any) -> list[Waiting]:
     named = titles(session, ward, found)
     places = {outlet.id: outlet for outlet in outlets(session, ward.id or 0)}
     ids = [post.id for post in found]
-    pairs = session.exec(select(Variant.post_id, Variant.outlet_id).where(col(Variant.post_id).in_(ids))).all() if ids else []
+    pairs = (
+        session.exec(select(Variant.post_id, Variant.outlet_id).where(col(Variant.post_id).in_(ids))).all()
+        if ids
+        else []
+    )
     goes: dict[int, list[Outlet]] = {}
     for post_id, outlet_id in pairs:
         goes.setdefault(post_id, []).append(places[outlet_id])

@@ -96,7 +96,12 @@ class VisitCounter:
         try:
             with self._store.write() as session:
                 for (kind, subject, day, ward_id), count in waiting.items():
-                    _add(session, DayCount(kind=kind, subject=subject, day=day, ward_id=ward_id, raw=count.raw, people=count.people))
+                    _add(
+                        session,
+                        DayCount(
+                            kind=kind, subject=subject, day=day, ward_id=ward_id, raw=count.raw, people=count.people
+                        ),
+                    )
         except SQLAlchemyError:
             self._put_back(waiting)
 
@@ -194,6 +199,9 @@ def _add(session: Session, count: DayCount) -> None:
     session.execute(
         statement.on_conflict_do_update(
             index_elements=["kind", "subject", "day"],
-            set_={"raw": col(DayCount.raw) + statement.excluded.raw, "people": col(DayCount.people) + statement.excluded.people},
+            set_={
+                "raw": col(DayCount.raw) + statement.excluded.raw,
+                "people": col(DayCount.people) + statement.excluded.people,
+            },
         )
     )

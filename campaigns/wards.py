@@ -15,7 +15,9 @@ HASHTAG = "#HaiPhongDoiMoiSangTao"
 QUIET = [["21:00", "06:00"], ["11:30", "13:30"]]
 
 
-def found(session: Session, by: Actor, plan: Plan, website: str, starts_on: date, now: datetime) -> tuple[Ward, Campaign]:
+def found(
+    session: Session, by: Actor, plan: Plan, website: str, starts_on: date, now: datetime
+) -> tuple[Ward, Campaign]:
     """The ward of a plan with its campaign, tasks and templates; what is there already stays as it is."""
     existing = session.exec(select(Ward).where(Ward.slug == plan.ward.slug)).first()
     if existing is not None:
@@ -51,7 +53,17 @@ def _campaign(session: Session, by: Actor, ward_id: int, plan: Plan, starts_on: 
             )
         )  # fmt: skip
     session.flush()
-    record(session, ward_id, by, "campaign.founded", "campaign", campaign.id, now, name=campaign.name, tasks=len(plan.tasks))
+    record(
+        session,
+        ward_id,
+        by,
+        "campaign.founded",
+        "campaign",
+        campaign.id,
+        now,
+        name=campaign.name,
+        tasks=len(plan.tasks),
+    )
     return campaign
 
 

@@ -194,7 +194,9 @@ class Post(SQLModel, table=True):
 
     __table_args__ = (
         CheckConstraint("approver_id is null or approver_id <> author_id", name="approver_is_not_author"),
-        CheckConstraint("state <> 'approved' or (approver_id is not null and digest <> '')", name="approved_by_someone"),
+        CheckConstraint(
+            "state <> 'approved' or (approver_id is not null and digest <> '')", name="approved_by_someone"
+        ),
         UniqueConstraint("rule_id", "occurs_at"),
     )
 
@@ -291,10 +293,21 @@ class Delivery(SQLModel, table=True):
 
     __table_args__ = (
         Index(
-            "uq_delivery_once", "post_id", "outlet_id", "due_at", unique=True,
-            sqlite_where=text("state <> 'cancelled'"), postgresql_where=text("state <> 'cancelled'"),
+            "uq_delivery_once",
+            "post_id",
+            "outlet_id",
+            "due_at",
+            unique=True,
+            sqlite_where=text("state <> 'cancelled'"),
+            postgresql_where=text("state <> 'cancelled'"),
         ),
-        Index("ix_delivery_waiting", "next_at", "id", sqlite_where=text("state = 'due'"), postgresql_where=text("state = 'due'")),
+        Index(
+            "ix_delivery_waiting",
+            "next_at",
+            "id",
+            sqlite_where=text("state = 'due'"),
+            postgresql_where=text("state = 'due'"),
+        ),
         Index("ix_delivery_ward_due", "ward_id", "due_at"),
         Index("ix_delivery_outlet_state", "outlet_id", "state"),
     )

@@ -67,9 +67,7 @@ def _previews(store: Store, desk: Desk, cast: Cast, body: str) -> dict[str, Prev
     )
     with store.write() as session:
         post = drafting.save(session, cast.editor, cast.ward, draft, desk.now())
-        assert [
-            p.text for p in drafting.problems(session, post, cast.ward, desk.now()) if p.level == "error"
-        ] == []
+        assert [p.text for p in drafting.problems(session, post, cast.ward, desk.now()) if p.level == "error"] == []
         return {preview.outlet.kind: preview for preview in drafting.previews(session, post, desk)}
 
 
@@ -109,7 +107,9 @@ def test_the_loudspeaker_says_numbers_dates_codes_and_abbreviations_in_words(
 def test_a_long_text_is_divided_where_a_platform_wants_it_and_nothing_is_lost(
     store: Store, desk: Desk, cast: Cast, length: int
 ) -> None:
-    paragraph = "Bà con chuẩn bị giấy tờ, chụp rõ bốn góc, rồi gửi hồ sơ qua mạng; cán bộ phường trả lời trong ngày làm việc. "
+    paragraph = (
+        "Bà con chuẩn bị giấy tờ, chụp rõ bốn góc, rồi gửi hồ sơ qua mạng; cán bộ phường trả lời trong ngày làm việc. "
+    )
     text = "\n\n".join([paragraph * 3] * (length // (3 * len(paragraph)) + 1))
     previews = _previews(store, desk, cast, f"{FACTS}\n\n{text}")
     telegram = previews["telegram"].message
@@ -118,9 +118,7 @@ def test_a_long_text_is_divided_where_a_platform_wants_it_and_nothing_is_lost(
     assert len(sizes) > 1
     assert sizes[0] <= 1024
     assert max(sizes[1:]) <= 4096
-    assert "".join(_words(p.body) for p in telegram.parts).count("chụp rõ bốn góc") == text.count(
-        "chụp rõ bốn góc"
-    )
+    assert "".join(_words(p.body) for p in telegram.parts).count("chụp rõ bốn góc") == text.count("chụp rõ bốn góc")
     zalo = previews["zalo"].message
     assert zalo is not None
     assert len(zalo.parts[0].title) <= 150

@@ -104,7 +104,9 @@ def build_house(store: Store, tmp_path: Path, clock: Callable[[], datetime], kin
         ]
         session.add_all(wards)
         session.flush()
-        campaign = Campaign(ward_id=wards[0].id, slug="dmst", name="ĐMST", hashtag="#DMST", starts_on=now.date(), created_at=now)
+        campaign = Campaign(
+            ward_id=wards[0].id, slug="dmst", name="ĐMST", hashtag="#DMST", starts_on=now.date(), created_at=now
+        )
         session.add(campaign)
         session.flush()
         editor = _person(session, wards[0], "bientap", "editor", now)

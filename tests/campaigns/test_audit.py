@@ -15,7 +15,9 @@ from tests.campaigns.conftest import House
 def _events(house: House, count: int) -> None:
     with house.store.write() as session:
         for number in range(count):
-            record(session, house.ward.id or 0, MACHINE, "thu", "post", number, house.desk.now(), so=number, chu="Đổi mới")
+            record(
+                session, house.ward.id or 0, MACHINE, "thu", "post", number, house.desk.now(), so=number, chu="Đổi mới"
+            )
 
 
 def _behind_its_back(store: Store, *statements: str) -> None:

@@ -25,7 +25,16 @@ HOUR = timedelta(hours=1)
 def _outlets(house: House, count: int) -> list[int]:
     with house.store.write() as session:
         made = [
-            outlets.connect(session, house.admin, house.ward.id or 0, "scripted", f"Kênh {n}", {}, house.desk.vault, house.desk.now())
+            outlets.connect(
+                session,
+                house.admin,
+                house.ward.id or 0,
+                "scripted",
+                f"Kênh {n}",
+                {},
+                house.desk.vault,
+                house.desk.now(),
+            )
             for n in range(count)
         ]
         return [outlet.id or 0 for outlet in made]
@@ -260,7 +269,9 @@ async def test_a_post_of_which_a_part_is_out_cannot_be_edited(any_store, tmp_pat
         drafting.save(session, house.editor, house.ward, house.draft(clock() + HOUR, body="Khác."), clock(), post)
 
 
-async def test_a_second_part_that_waits_for_its_window_ends_in_words(any_store, tmp_path, clock, platform: Platform) -> None:
+async def test_a_second_part_that_waits_for_its_window_ends_in_words(
+    any_store, tmp_path, clock, platform: Platform
+) -> None:
     house = build_house(any_store, tmp_path, clock, kind="twoparts")
     delivery = house.planned(clock() + HOUR)
     clock.forward(hours=1)

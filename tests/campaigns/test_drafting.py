@@ -35,7 +35,15 @@ def _problems(house: House, post: Post) -> list[tuple[str, str]]:
 
 @pytest.mark.parametrize(
     ("day", "hour"),
-    [("23/11/2026", "9h30"), ("mai", "sáng sớm"), ("", "8h"), ("23/11/2026", ""), ("ngày 23 tháng 11", "9h"), ("31/02/2026", "25h99"), ("", "")],
+    [
+        ("23/11/2026", "9h30"),
+        ("mai", "sáng sớm"),
+        ("", "8h"),
+        ("23/11/2026", ""),
+        ("ngày 23 tháng 11", "9h"),
+        ("31/02/2026", "25h99"),
+        ("", ""),
+    ],
 )
 def test_day_and_clock_are_kept_as_typed_right_or_wrong(house: House, day: str, hour: str) -> None:
     post = _save(house, house.draft(house.desk.now() + HOUR, day=day, clock=hour))
@@ -75,7 +83,9 @@ def test_a_stale_page_overwrites_nothing(house: House, clock) -> None:
 
 def test_saving_the_same_in_another_order_keeps_the_approval(house: House, clock) -> None:
     with house.store.write() as session:
-        other = outlets.connect(session, house.admin, house.ward.id or 0, "scripted", "Kênh hai", {}, house.desk.vault, clock())
+        other = outlets.connect(
+            session, house.admin, house.ward.id or 0, "scripted", "Kênh hai", {}, house.desk.vault, clock()
+        )
     ids = [house.outlet.id or 0, other.id or 0]
     post = house.approved(clock() + HOUR, outlet_ids=ids, own_words={ids[0]: "Lời riêng."})
     again = house.draft(clock() + HOUR, outlet_ids=ids[::-1], own_words={ids[0]: "Lời riêng. ", ids[1]: ""})
@@ -109,9 +119,16 @@ def test_what_belongs_to_another_ward_is_refused(house: House, clock) -> None:
         source = Source(ward_id=theirs, name="Báo", url="https://bao.example")
         session.add_all([campaign, media, source])
         session.flush()
-        item = SourceItem(ward_id=theirs, source_id=source.id, guid="1", url="u", title="t", fingerprint="f", seen_at=clock())
+        item = SourceItem(
+            ward_id=theirs, source_id=source.id, guid="1", url="u", title="t", fingerprint="f", seen_at=clock()
+        )
         session.add(item)
-    for values in ({"campaign_id": campaign.id}, {"media_id": media.id}, {"source_item_id": item.id}, {"outlet_ids": [99]}):
+    for values in (
+        {"campaign_id": campaign.id},
+        {"media_id": media.id},
+        {"source_item_id": item.id},
+        {"outlet_ids": [99]},
+    ):
         with pytest.raises(Mistake, match="không có trong phường này"):
             _save(house, house.draft(clock() + HOUR, **values))
     with pytest.raises(Forbidden):
@@ -122,7 +139,9 @@ def test_text_is_nfc_however_it_was_typed(house: House, clock) -> None:
     typed = unicodedata.normalize("NFD", "Đổi mới sáng tạo")
     post = _save(
         house,
-        house.draft(clock() + HOUR, title=typed, body=typed, fields={"noi_dung": typed}, own_words={house.outlet.id: typed}),
+        house.draft(
+            clock() + HOUR, title=typed, body=typed, fields={"noi_dung": typed}, own_words={house.outlet.id: typed}
+        ),
     )
     with house.store.read() as session:
         kept = session.get_one(Post, post.id)
@@ -151,7 +170,11 @@ def test_a_draft_from_a_feed_pins_its_source(house: House, clock) -> None:
         session.add(item)
         session.flush()
         post = drafting.from_source(session, house.editor, house.ward, house.campaign, item, source.name, clock())
-    assert (post.source_name, post.source_url, post.source_item_id) == ("Cổng thành phố", "https://hp.example/1", item.id)
+    assert (post.source_name, post.source_url, post.source_item_id) == (
+        "Cổng thành phố",
+        "https://hp.example/1",
+        item.id,
+    )
 
 
 def test_approving_what_changed_meanwhile_is_refused(house: House, clock) -> None:

@@ -30,7 +30,17 @@ def counted(any_store: Store) -> Figures:
 
 def test_every_delivery_is_counted_once_by_what_became_of_it(counted: Figures) -> None:
     assert counted.total == Tally(
-        planned=17, sent=6, failed=1, missed=1, unknown=1, needs_human=1, held=1, cancelled=1, waiting=3, closed=1, withdrawn=1
+        planned=17,
+        sent=6,
+        failed=1,
+        missed=1,
+        unknown=1,
+        needs_human=1,
+        held=1,
+        cancelled=1,
+        waiting=3,
+        closed=1,
+        withdrawn=1,
     )
     parts = counted.total.model_dump()
     assert parts.pop("planned") == sum(parts.values())
@@ -49,7 +59,9 @@ def test_every_task_is_listed_even_when_nothing_served_it(counted: Figures) -> N
     first, second, bare, loose = counted.tasks
     assert (first.posts_planned, first.posts_sent, first.tally.planned) == (1, 1, 12)
     assert first.by_grassroots["đài truyền thanh cấp xã"] == Share(planned=2, sent=2)
-    assert first.by_grassroots["mạng xã hội, ứng dụng nhắn tin"] == Share(planned=9, sent=2), "the withdrawn one did go out"
+    assert first.by_grassroots["mạng xã hội, ứng dụng nhắn tin"] == Share(planned=9, sent=2), (
+        "the withdrawn one did go out"
+    )
     assert (second.posts_planned, second.posts_sent, second.tally.failed, second.tally.missed) == (1, 1, 1, 1)
     assert (bare.posts_planned, bare.tally, bare.by_grassroots) == (0, Tally(), {})
     assert (loose.task_id, loose.summary, loose.posts_sent) == (None, wording.NO_TASK, 1)
@@ -69,7 +81,9 @@ def test_a_delivery_just_before_local_midnight_belongs_to_the_day_before(any_sto
         week.deliver(post, "square", START + timedelta(hours=23, minutes=59))
         week.deliver(post, "square", END)
         found = figures(session, week.ward.id, START, END)
-    assert [(row.first, row.tally.planned) for row in found.days] == [(date(2026, 11, 23), 1)], "the end is not of the period"
+    assert [(row.first, row.tally.planned) for row in found.days] == [(date(2026, 11, 23), 1)], (
+        "the end is not of the period"
+    )
 
 
 def test_lateness_is_by_nearest_rank(counted: Figures) -> None:
@@ -77,7 +91,12 @@ def test_lateness_is_by_nearest_rank(counted: Figures) -> None:
     assert (every.kind, every.count) == ("", 7)
     assert every.p50 == pytest.approx(2, abs=0.01)
     assert (every.p95, every.max) == (pytest.approx(60, abs=0.01), pytest.approx(60, abs=0.01))
-    assert (horn.kind, horn.count, horn.p50, horn.max) == ("horn", 2, pytest.approx(0.5, abs=0.01), pytest.approx(60, abs=0.01))
+    assert (horn.kind, horn.count, horn.p50, horn.max) == (
+        "horn",
+        2,
+        pytest.approx(0.5, abs=0.01),
+        pytest.approx(60, abs=0.01),
+    )
     assert (pages.count, square.count) == (2, 3)
 
 
@@ -108,7 +127,9 @@ def test_evidence_names_everything_that_went_out(counted: Figures) -> None:
     assert (first.title, first.author, first.approver) == ("Nộp hồ sơ trực tuyến", "Nguyễn Thị Biên", "Trần Văn Duyệt")
     assert (first.digest, first.label) == ("a1b2c3d4e5f6", "measured")
     assert first.url.startswith("https://vi-du.vn/dong-hai/")
-    assert "Tiêu đề từ mẫu" in {row.title for row in counted.evidence}, "a standing rule's post is named as its template named it"
+    assert "Tiêu đề từ mẫu" in {row.title for row in counted.evidence}, (
+        "a standing rule's post is named as its template named it"
+    )
     assert [row.note for row in counted.evidence if row.note] == ["Tra cứu thấy trên kênh", "Đã gỡ"]
 
 
@@ -139,11 +160,21 @@ def test_every_reason_has_words() -> None:
 
 def test_what_is_approved_for_later_is_the_next_period(counted: Figures) -> None:
     (row,) = counted.upcoming
-    assert (row.summary, row.posts, row.first_due_at) == ("Việc truyền thông số 2 của phường Đông Hải", 1, END + timedelta(days=1))
+    assert (row.summary, row.posts, row.first_due_at) == (
+        "Việc truyền thông số 2 của phường Đông Hải",
+        1,
+        END + timedelta(days=1),
+    )
 
 
 def test_the_staff_and_the_documents(counted: Figures) -> None:
-    assert (counted.posts, counted.posts_approved, counted.posts_sent, counted.authors, counted.approvers) == (3, 3, 3, 1, 1)
+    assert (counted.posts, counted.posts_approved, counted.posts_sent, counted.authors, counted.approvers) == (
+        3,
+        3,
+        3,
+        1,
+        1,
+    )
     assert counted.documents[0].startswith("Quyết định số 1380/QĐ-UBND")
     assert len(counted.documents) == 2
 

@@ -52,7 +52,9 @@ async def test_it_is_measured_an_hour_after_and_then_later(house: House, clock) 
 
 @pytest.mark.anyio
 @pytest.mark.parametrize("trouble", ["answers", "raises"])
-async def test_no_answer_is_asked_for_again_soon(house: House, clock, monkeypatch: pytest.MonkeyPatch, trouble: str) -> None:
+async def test_no_answer_is_asked_for_again_soon(
+    house: House, clock, monkeypatch: pytest.MonkeyPatch, trouble: str
+) -> None:
     async def nothing(*_: object) -> Measure:
         if trouble == "raises":
             raise ZeroDivisionError
@@ -68,7 +70,9 @@ async def test_no_answer_is_asked_for_again_soon(house: House, clock, monkeypatc
 @pytest.mark.anyio
 async def test_an_outlet_that_cannot_be_used_keeps_no_other_from_being_measured(house: House, clock) -> None:
     with house.store.write() as session:
-        broken = outlets.connect(session, house.admin, house.ward.id or 0, "scripted", "Kênh hai", {}, house.desk.vault, clock())
+        broken = outlets.connect(
+            session, house.admin, house.ward.id or 0, "scripted", "Kênh hai", {}, house.desk.vault, clock()
+        )
     house.approved(clock() + timedelta(hours=1), outlet_ids=[broken.id])
     good = await _sent(house, clock)
     clock.forward(seconds=5)
@@ -81,7 +85,9 @@ async def test_an_outlet_that_cannot_be_used_keeps_no_other_from_being_measured(
 
 
 @pytest.mark.anyio
-async def test_what_a_person_saw_but_has_no_id_is_not_asked_for(house: House, clock, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_what_a_person_saw_but_has_no_id_is_not_asked_for(
+    house: House, clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
     delivery = await _sent(house, clock)
     with house.store.write() as session:
         session.exec(update(Delivery).where(col(Delivery.id) == delivery.id).values(remote_ids=[]))

@@ -19,7 +19,9 @@ HERE = "10.0.0.1"
 @pytest.fixture
 def lan(house: House) -> User:
     with house.store.write() as session:
-        return people.add_user(session, house.admin, house.ward, " Lan.Anh ", "Nguyễn Lan Anh", "editor", WORD, house.desk.now())
+        return people.add_user(
+            session, house.admin, house.ward, " Lan.Anh ", "Nguyễn Lan Anh", "editor", WORD, house.desk.now()
+        )
 
 
 def _sign_in(house: House, password: str, name: str = "lan.anh", address: str = HERE) -> str | None:
@@ -145,7 +147,9 @@ def test_a_city_account_enters_every_ward_and_stands_in_every_log(house: House, 
         people.change_password(session, city, WORD, "một mật khẩu mới hẳn", "", clock())
     with house.store.read() as session:
         told = session.exec(select(AuditEvent.ward_id, AuditEvent.action).where(AuditEvent.subject == "user")).all()
-    assert set(told) == {(w.id, a) for w in (house.ward, house.neighbour_ward) for a in ("user.added", "user.password_changed")}
+    assert set(told) == {
+        (w.id, a) for w in (house.ward, house.neighbour_ward) for a in ("user.added", "user.password_changed")
+    }
 
 
 def test_the_neighbour_does_not_get_in(house: House) -> None:
@@ -170,7 +174,9 @@ def test_the_machine_may_do_nothing_that_needs_a_person() -> None:
         ("mai", "editor", "d" * 129, "từ 12 đến 128 ký tự"),
     ],
 )
-def test_a_bad_account_is_refused_in_words(house: House, lan: User, name: str, role: str, password: str, said: str) -> None:
+def test_a_bad_account_is_refused_in_words(
+    house: House, lan: User, name: str, role: str, password: str, said: str
+) -> None:
     with pytest.raises(Mistake, match=said), house.store.write() as session:
         people.add_user(session, house.admin, house.ward, name, "Mai", role, password, house.desk.now())
 

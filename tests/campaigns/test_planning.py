@@ -67,7 +67,9 @@ def test_a_rule_takes_its_items_in_turn(house: House, template: Template) -> Non
     assert {post.approver_id for post in posts} == {house.approver.user_id}
 
 
-def test_planning_every_few_seconds_loses_no_occurrence_and_doubles_none(house: House, template: Template, clock) -> None:
+def test_planning_every_few_seconds_loses_no_occurrence_and_doubles_none(
+    house: House, template: Template, clock
+) -> None:
     _rule(house, template, cron="*/5 * * * *")
     clock.forward(microseconds=300_000)
     for _ in range(60):
@@ -145,7 +147,14 @@ def test_a_rule_changed_after_approval_stops(house: House, template: Template) -
 def test_a_new_version_of_a_template_does_not_change_what_a_rule_posts(house: House, template: Template) -> None:
     rule = _rule(house, template)
     with house.store.write() as session:
-        library.save(session, house.editor, house.ward.id or 0, "nhac-viec", template.source + "\nThêm một câu.\n", house.desk.now())
+        library.save(
+            session,
+            house.editor,
+            house.ward.id or 0,
+            "nhac-viec",
+            template.source + "\nThêm một câu.\n",
+            house.desk.now(),
+        )
     _plan(house, days=2)
     with house.store.read() as session:
         assert session.get_one(Rule, rule.id).state == "approved"
@@ -168,7 +177,9 @@ def test_a_broken_rule_keeps_nobody_else_from_being_planned(house: House, templa
         assert session.exec(select(Post).where(Post.rule_id == missing.id)).all() == []
 
 
-async def test_a_post_edited_and_approved_again_for_the_same_hour_goes_out(house: House, platform: Platform, clock) -> None:
+async def test_a_post_edited_and_approved_again_for_the_same_hour_goes_out(
+    house: House, platform: Platform, clock
+) -> None:
     due = clock() + timedelta(hours=1)
     first = house.planned(due)
     clock.forward(minutes=1)

@@ -112,7 +112,9 @@ async def test_who_connected_anew_meanwhile_is_not_overwritten(worn: House, cloc
     assert _token(worn) == "người nhập"
 
 
-async def test_a_database_that_is_busy_for_a_moment_loses_no_credentials(worn: House, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_database_that_is_busy_for_a_moment_loses_no_credentials(
+    worn: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(delivering, "RECORD_AGAIN_AFTER", (0.0, 0.0))
     real, refusals = renewing._commit, [1]
 
@@ -134,7 +136,9 @@ async def test_one_outlet_that_breaks_keeps_no_other_from_being_renewed(worn: Ho
 
     with worn.store.write() as session:
         outlets.connect(session, worn.admin, worn.ward.id or 0, "wearing", "Kênh hai", {}, worn.desk.vault, clock())
-        gone = outlets.connect(session, worn.admin, worn.ward.id or 0, "wearing", "Kênh ba", {}, worn.desk.vault, clock())
+        gone = outlets.connect(
+            session, worn.admin, worn.ward.id or 0, "wearing", "Kênh ba", {}, worn.desk.vault, clock()
+        )
         gone.kind = "gone"
     Wearing.answers.extend([breaks, {"token": "mới"}])
     assert await renew(worn.courier()) == 1

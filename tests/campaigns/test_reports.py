@@ -113,7 +113,9 @@ def test_the_table_of_channels_says_what_was_counted(busy: reports.Written) -> N
 
 
 def test_tasks_with_nothing_are_named_plainly(busy: reports.Written) -> None:
-    assert "2/3 nhiệm vụ của kế hoạch có tin, bài đã đăng, phát trong kỳ; còn 1 nhiệm vụ chưa có tin, bài" in _words(busy.docx)
+    assert "2/3 nhiệm vụ của kế hoạch có tin, bài đã đăng, phát trong kỳ; còn 1 nhiệm vụ chưa có tin, bài" in _words(
+        busy.docx
+    )
     table = _table(busy.docx, "Trong kỳ")
     assert [cell.text for cell in table.rows[2].cells][1:] == [
         "Việc truyền thông số 3 của phường Đông Hải", "Điểm 3", "Phòng Văn hóa - Xã hội", "Chưa có tin, bài",
@@ -148,7 +150,9 @@ def test_an_outlet_named_after_its_platform_is_not_named_twice() -> None:
 def test_evidence_is_linked_and_says_who_confirmed_it(busy: reports.Written) -> None:
     table = _table(busy.docx, "Xác nhận")
     assert table.rows[1].cells[-1].text == "Nền tảng trả mã bài"
-    links = [rel.target_ref for rel in Document(str(busy.docx)).part.rels.values() if rel.reltype.endswith("/hyperlink")]
+    links = [
+        rel.target_ref for rel in Document(str(busy.docx)).part.rels.values() if rel.reltype.endswith("/hyperlink")
+    ]
     assert len(links) == 7
     assert all(link.startswith("https://vi-du.vn/dong-hai/") for link in links)
 
@@ -169,7 +173,12 @@ def test_an_empty_period_is_a_report_too(store: Store, tmp_path: Path) -> None:
         week = WardWeek(session, "dong-hai", "phường Đông Hải")
         written = reports.write(session, CITY, week.ward, START, END, tmp_path, NOW)
     words = _words(written.docx)
-    for wanted in ("Trong kỳ không có tin, bài nào được lên lịch.", "Chưa có số đo tiếp cận trong kỳ.", "Không có.", "1. ……"):
+    for wanted in (
+        "Trong kỳ không có tin, bài nào được lên lịch.",
+        "Chưa có số đo tiếp cận trong kỳ.",
+        "Không có.",
+        "1. ……",
+    ):
         assert wanted in words, wanted
     assert openpyxl.load_workbook(written.xlsx)["Bằng chứng"].max_row == 1
 
@@ -194,7 +203,15 @@ def test_two_wards_stand_in_one_file_each_by_itself(store: Store, tmp_path: Path
 
 def test_the_workbook_has_its_sheets_real_dates_and_numbers(busy: reports.Written) -> None:
     book = openpyxl.load_workbook(busy.xlsx)
-    assert book.sheetnames == ["Tổng hợp", "Theo kênh", "Theo nhiệm vụ", "Theo ngày", "Tiếp cận", "Bằng chứng", "Khó khăn"]
+    assert book.sheetnames == [
+        "Tổng hợp",
+        "Theo kênh",
+        "Theo nhiệm vụ",
+        "Theo ngày",
+        "Tiếp cận",
+        "Bằng chứng",
+        "Khó khăn",
+    ]
     for name in book.sheetnames[1:]:
         sheet = book[name]
         assert sheet.freeze_panes is not None
@@ -248,7 +265,11 @@ def test_only_those_who_may_report_on_the_ward_get_a_report(store: Store, tmp_pa
         week = busy_week(session)
         neighbour = WardWeek(session, "le-thanh-nghi", "phường Lê Thanh Nghị")
         editor = Actor(None, "Biên", "editor", week.ward.id)
-        for by, wards in ((editor, [week.ward]), (_reporter(neighbour.ward), [week.ward]), (_reporter(week.ward), [week.ward, neighbour.ward])):
+        for by, wards in (
+            (editor, [week.ward]),
+            (_reporter(neighbour.ward), [week.ward]),
+            (_reporter(week.ward), [week.ward, neighbour.ward]),
+        ):
             with pytest.raises(Forbidden):
                 reports.write(session, by, wards, START, END, tmp_path / "none", NOW)
         with pytest.raises(Mistake):
@@ -284,20 +305,47 @@ ZONE = "Asia/Ho_Chi_Minh"
 @pytest.mark.parametrize(
     ("period", "first", "last", "name"),
     [
-        (periods.week(date(2026, 11, 29)), date(2026, 11, 23), date(2026, 11, 29), "tuần từ ngày 23/11/2026 đến ngày 29/11/2026"),
+        (
+            periods.week(date(2026, 11, 29)),
+            date(2026, 11, 23),
+            date(2026, 11, 29),
+            "tuần từ ngày 23/11/2026 đến ngày 29/11/2026",
+        ),
         (periods.month(2026, 2), date(2026, 2, 1), date(2026, 2, 28), "tháng 2 năm 2026"),
         (periods.quarter(2026, 4), date(2026, 10, 1), date(2026, 12, 31), "quý IV năm 2026"),
         (periods.half(2026, 1), date(2026, 1, 1), date(2026, 6, 30), "6 tháng đầu năm 2026"),
         (periods.year(2026), date(2026, 1, 1), date(2026, 12, 31), "năm 2026"),
-        (periods.custom(date(2026, 4, 9), date(2026, 5, 2)), date(2026, 4, 9), date(2026, 5, 2), "từ ngày 09/4/2026 đến ngày 02/5/2026"),
+        (
+            periods.custom(date(2026, 4, 9), date(2026, 5, 2)),
+            date(2026, 4, 9),
+            date(2026, 5, 2),
+            "từ ngày 09/4/2026 đến ngày 02/5/2026",
+        ),
         (periods.custom(date(2026, 4, 9), date(2026, 4, 9)), date(2026, 4, 9), date(2026, 4, 9), "ngày 09/4/2026"),
-        (periods.decree_month(2026, 1), date(2025, 12, 15), date(2026, 1, 14), "tháng 1 năm 2026 (theo Nghị định 09/2019/NĐ-CP)"),
-        (periods.decree_quarter(2026, 2), date(2026, 3, 15), date(2026, 6, 14), "quý II năm 2026 (theo Nghị định 09/2019/NĐ-CP)"),
-        (periods.decree_half(2026, 1), date(2025, 12, 15), date(2026, 6, 14), "6 tháng đầu năm 2026 (theo Nghị định 09/2019/NĐ-CP)"),
+        (
+            periods.decree_month(2026, 1),
+            date(2025, 12, 15),
+            date(2026, 1, 14),
+            "tháng 1 năm 2026 (theo Nghị định 09/2019/NĐ-CP)",
+        ),
+        (
+            periods.decree_quarter(2026, 2),
+            date(2026, 3, 15),
+            date(2026, 6, 14),
+            "quý II năm 2026 (theo Nghị định 09/2019/NĐ-CP)",
+        ),
+        (
+            periods.decree_half(2026, 1),
+            date(2025, 12, 15),
+            date(2026, 6, 14),
+            "6 tháng đầu năm 2026 (theo Nghị định 09/2019/NĐ-CP)",
+        ),
         (periods.decree_year(2026), date(2025, 12, 15), date(2026, 12, 14), "năm 2026 (theo Nghị định 09/2019/NĐ-CP)"),
     ],
 )
-def test_periods_have_the_days_and_the_name_that_offices_use(period: periods.Period, first: date, last: date, name: str) -> None:
+def test_periods_have_the_days_and_the_name_that_offices_use(
+    period: periods.Period, first: date, last: date, name: str
+) -> None:
     assert (period.first, period.last, period.name) == (first, last, name)
     assert periods.describe(*period.bounds(ZONE), ZONE) == name
 

@@ -48,7 +48,8 @@ class Paper:
 
     def _rss(self) -> str:
         items = "".join(
-            f"<item><title>{name}</title><link>https://bao.example/{name}</link><guid>{name}</guid></item>" for name in self.items
+            f"<item><title>{name}</title><link>https://bao.example/{name}</link><guid>{name}</guid></item>"
+            for name in self.items
         )
         return f'<?xml version="1.0"?><rss version="2.0"><channel><title>Báo</title>{items}</channel></rss>'
 
@@ -90,7 +91,9 @@ def _row(house: House, source: Source) -> Source:
         return session.get_one(Source, source.id)
 
 
-async def test_two_new_items_at_once_are_both_remembered_and_each_once(house: House, paper: Paper, reader, clock) -> None:
+async def test_two_new_items_at_once_are_both_remembered_and_each_once(
+    house: House, paper: Paper, reader, clock
+) -> None:
     _watch(house, paper.url())
     paper.items = ["mot"]
     assert await refresh(reader) == 1
@@ -182,7 +185,9 @@ async def test_one_feed_that_breaks_the_reader_keeps_no_other_from_being_read(
     assert _row(house, broken).error.startswith("Lỗi chương trình")
 
 
-async def test_a_feed_that_drips_is_given_up(house: House, paper: Paper, reader, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_feed_that_drips_is_given_up(
+    house: House, paper: Paper, reader, monkeypatch: pytest.MonkeyPatch
+) -> None:
     source = _watch(house, paper.url())
     monkeypatch.setattr(sources, "PATIENCE_SECONDS", 0.05)
 
@@ -201,4 +206,6 @@ def test_watching_needs_an_address_and_the_right(house: House) -> None:
     with pytest.raises(Mistake, match="đã được theo dõi"):
         _watch(house, "https://bao.example/rss")
     with pytest.raises(Forbidden), house.store.write() as session:
-        watch(session, house.editor, house.ward.id or 0, "Báo", "https://b.example/rss", house.desk.now() + timedelta(0))
+        watch(
+            session, house.editor, house.ward.id or 0, "Báo", "https://b.example/rss", house.desk.now() + timedelta(0)
+        )

@@ -128,7 +128,9 @@ def test_after_a_crash_what_may_be_out_is_unknown(left_in: State) -> None:
         (Pending(handle=Handle()), State.UNKNOWN, False),
     ],
 )
-def test_an_answer_means_the_same_on_every_class(certainty: Certainty, outcome: Outcome, state: State, burns: bool) -> None:
+def test_an_answer_means_the_same_on_every_class(
+    certainty: Certainty, outcome: Outcome, state: State, burns: bool
+) -> None:
     move = after_publish(outcome, standing(certainty=certainty), NOW, Random(1))
     assert (move.state, move.burns_try) == (state, burns)
     assert move.pauses_outlet is (isinstance(outcome, Refused) and outcome.reason is Reason.UNAUTHORIZED)
@@ -164,7 +166,9 @@ def test_unclear_looks_are_no_proof_of_absence() -> None:
 def test_publishing_by_id_is_repeated_with_growing_pauses_and_then_put_before_a_person() -> None:
     waits, at = [], standing(certainty=Certainty.STAGED, resent=True)
     for tries in range(MAX_TRIES - 1):
-        move = after_look(Found(verdict="absent"), standing(certainty=Certainty.STAGED, resent=True, tries=tries), NOW, NOW, Random(1))
+        move = after_look(
+            Found(verdict="absent"), standing(certainty=Certainty.STAGED, resent=True, tries=tries), NOW, NOW, Random(1)
+        )
         assert (move.state, move.burns_try) == (State.DUE, True)
         waits.append(move.next_at)
     assert waits == sorted(waits)

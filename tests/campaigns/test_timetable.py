@@ -61,7 +61,9 @@ def _weekday(at: datetime) -> str:
     return ("mon", "tue", "wed", "thu", "fri", "sat", "sun")[(at + timedelta(hours=7)).weekday()]
 
 
-@pytest.mark.parametrize("cron", ["", "8 giờ", "0 8 * *", "61 8 * * *", "0 8 * * 8", "0 8 * * 5-1", "0 8 * * */0", "0 8 * * thứ"])
+@pytest.mark.parametrize(
+    "cron", ["", "8 giờ", "0 8 * *", "61 8 * * *", "0 8 * * 8", "0 8 * * 5-1", "0 8 * * */0", "0 8 * * thứ"]
+)
 def test_a_line_that_is_no_cron_line_is_refused_in_words(cron: str) -> None:
     with pytest.raises(TimetableMistake, match="Lịch lặp không đọc được"):
         list(occurrences(cron, ZONE, MONDAY, MONDAY + timedelta(days=1)))

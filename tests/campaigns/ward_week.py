@@ -59,7 +59,11 @@ class WardWeek:
         self.session = session
         self.ward = self._add(
             Ward(
-                slug=slug, name=name, centre=f"Trung tâm Dịch vụ sự nghiệp công {name}", office="Phòng Văn hóa - Xã hội", created_at=START
+                slug=slug,
+                name=name,
+                centre=f"Trung tâm Dịch vụ sự nghiệp công {name}",
+                office="Phòng Văn hóa - Xã hội",
+                created_at=START,
             )
         )
         self.editor = self._user("editor", "Nguyễn Thị Biên")
@@ -83,7 +87,9 @@ class WardWeek:
             )
         )  # fmt: skip
 
-    def deliver(self, post: Post, kind: str, due: datetime, state: str = "sent", late: float = 2.0, **values: object) -> Delivery:
+    def deliver(
+        self, post: Post, kind: str, due: datetime, state: str = "sent", late: float = 2.0, **values: object
+    ) -> Delivery:
         number = next(self._numbers)
         delivery = self._add(
             Delivery(
@@ -107,13 +113,21 @@ class WardWeek:
         formula = f"{name} do nền tảng trả về"
         self._add(
             Metric(
-                ward_id=self.ward.id, delivery_id=delivery.id, name=name, value=value, label=label, formula=formula, taken_at=taken
+                ward_id=self.ward.id,
+                delivery_id=delivery.id,
+                name=name,
+                value=value,
+                label=label,
+                formula=formula,
+                taken_at=taken,
             )
         )
 
     def _user(self, role: str, name: str) -> User:
         username = f"{role}.{self.ward.slug}"
-        return self._add(User(ward_id=self.ward.id, username=username, name=name, role=role, password_hash="x", created_at=START))
+        return self._add(
+            User(ward_id=self.ward.id, username=username, name=name, role=role, password_hash="x", created_at=START)
+        )
 
     def _task(self, number: int) -> Task:
         return self._add(
@@ -125,7 +139,9 @@ class WardWeek:
         )  # fmt: skip
 
     def _outlet(self, kind: str) -> Outlet:
-        return self._add(Outlet(ward_id=self.ward.id, kind=kind, name=f"Kênh {kind} {self.ward.name}", created_at=START))
+        return self._add(
+            Outlet(ward_id=self.ward.id, kind=kind, name=f"Kênh {kind} {self.ward.name}", created_at=START)
+        )
 
     def _add(self, row):
         self.session.add(row)
@@ -145,7 +161,9 @@ def busy_week(session: Session) -> WardWeek:
     week.deliver(first, "horn", seven + timedelta(hours=10), late=0.5)
     second = week.post("=1+1 tiêu đề nguy hiểm", task=1)
     four = week.deliver(second, "square", seven + day, late=10, adopted=True)
-    week.deliver(second, "pages", seven + day, "failed", reason="forbidden", detail="Tài khoản chưa được cấp quyền.", tries=1)
+    week.deliver(
+        second, "pages", seven + day, "failed", reason="forbidden", detail="Tài khoản chưa được cấp quyền.", tries=1
+    )
     week.deliver(second, "horn", seven + day, "missed", reason="")
     third = week.post("", task=None)
     message = {"kind": "pages", "key": "x", "parts": [{"body": "Thân bài", "title": "Tiêu đề từ mẫu"}]}

@@ -55,7 +55,10 @@ def test_writers_wait_for_each_other_instead_of_failing(any_store: Store) -> Non
 
 def test_sqlite_is_on_disk_before_it_says_so(store: Store) -> None:
     with store.read() as session:
-        pragmas = {name: session.connection().execute(text(f"pragma {name}")).scalar() for name in ("synchronous", "journal_mode", "foreign_keys")}
+        pragmas = {
+            name: session.connection().execute(text(f"pragma {name}")).scalar()
+            for name in ("synchronous", "journal_mode", "foreign_keys")
+        }
     assert pragmas == {"synchronous": 2, "journal_mode": "wal", "foreign_keys": 1}
 
 

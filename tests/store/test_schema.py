@@ -64,7 +64,13 @@ def test_nothing_is_approved_by_nobody(any_store: Store) -> None:
 
 def _post(ward: Ward, author: User, campaign: Campaign, **values: object) -> Post:
     return Post(
-        ward_id=ward.id, campaign_id=campaign.id, title="Tin", author_id=author.id, created_at=NOW, updated_at=NOW, **values
+        ward_id=ward.id,
+        campaign_id=campaign.id,
+        title="Tin",
+        author_id=author.id,
+        created_at=NOW,
+        updated_at=NOW,
+        **values,
     )
 
 

@@ -343,9 +343,7 @@ def upgrade() -> None:
         sa.Column("fingerprint", sa.String(), nullable=False),
         sa.Column("duplicate_of", sa.Integer(), nullable=True),
         sa.Column("seen_at", sa.DateTime(timezone=True), nullable=False),
-        sa.ForeignKeyConstraint(
-            ["duplicate_of"], ["source_item.id"], name=op.f("fk_source_item_duplicate_of")
-        ),
+        sa.ForeignKeyConstraint(["duplicate_of"], ["source_item.id"], name=op.f("fk_source_item_duplicate_of")),
         sa.ForeignKeyConstraint(["source_id"], ["source.id"], name=op.f("fk_source_item_source_id")),
         sa.ForeignKeyConstraint(["ward_id"], ["ward.id"], name=op.f("fk_source_item_ward_id")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_source_item")),
@@ -490,8 +488,12 @@ def upgrade() -> None:
         sa.UniqueConstraint("key", name=op.f("uq_delivery_key")),
     )
     op.create_index(
-        "uq_delivery_once", "delivery", ["post_id", "outlet_id", "due_at"], unique=True,
-        sqlite_where=sa.text("state <> 'cancelled'"), postgresql_where=sa.text("state <> 'cancelled'"),
+        "uq_delivery_once",
+        "delivery",
+        ["post_id", "outlet_id", "due_at"],
+        unique=True,
+        sqlite_where=sa.text("state <> 'cancelled'"),
+        postgresql_where=sa.text("state <> 'cancelled'"),
     )
     op.create_index(op.f("ix_delivery_measure_at"), "delivery", ["measure_at"], unique=False)
     op.create_index("ix_delivery_outlet_state", "delivery", ["outlet_id", "state"], unique=False)
