@@ -12,7 +12,7 @@ from campaigns.people import Action, Mistake, require
 from channels.wire import Answer, Refusal, Seen, Wire
 from content.feeds import Feed, FeedMistake, parse
 from content.text import squeeze
-from store.tables import Source, SourceItem
+from store.tables import Source, SourceItem, Ward
 
 EVERY = timedelta(minutes=30)
 LONGEST = timedelta(hours=12)
@@ -91,6 +91,8 @@ def _keep(courier: Courier, source_id: int, seen: Answer | None, feed: Feed | No
     now = courier.desk.now()
     with courier.store.write() as session:
         source = session.get_one(Source, source_id)
+        # One feed of a ward after the other: the same article in two of them is known as one.
+        session.exec(select(Ward.id).where(Ward.id == source.ward_id).with_for_update()).one()
         source.checked_at, source.error = now, problem
         source.failures = source.failures + 1 if problem else 0
         source.next_at = now + min(EVERY * 2 ** min(source.failures, 8), LONGEST)
