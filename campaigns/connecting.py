@@ -89,7 +89,7 @@ def change(
 def kept_secrets(outlet: Outlet, vault: Vault, given: dict[str, Any]) -> dict[str, Any]:
     """The outlet's secrets that nobody typed anew; what does not open any more is as if it had never been given."""
     try:
-        sealed = vault.unseal(outlet.secrets, outlets._place(outlet)) if outlet.secrets else {}
+        sealed = vault.unseal(outlet.secrets, outlets.seal_place(outlet)) if outlet.secrets else {}
     except SealBroken:
         return {}
     return {key: value for key, value in sealed.items() if key not in given}

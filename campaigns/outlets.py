@@ -35,7 +35,7 @@ class Desk:
 
     def values(self, outlet: Outlet) -> dict[str, Any]:
         """An outlet's settings with the secrets opened; raises SealBroken."""
-        sealed = self.vault.unseal(outlet.secrets, _place(outlet)) if outlet.secrets else {}
+        sealed = self.vault.unseal(outlet.secrets, seal_place(outlet)) if outlet.secrets else {}
         return {**outlet.settings, **sealed}
 
 
@@ -72,7 +72,7 @@ def put_settings(outlet: Outlet, kind: type[Channel], values: dict[str, Any], va
     """Set an outlet's settings, the secret ones sealed for this very row."""
     secret = {key: value for key, value in values.items() if key in kind.Settings.secret_fields}
     outlet.settings = {key: value for key, value in values.items() if key not in secret}
-    outlet.secrets = vault.seal(secret, _place(outlet)) if secret else ""
+    outlet.secrets = vault.seal(secret, seal_place(outlet)) if secret else ""
 
 
 def renew(session: Session, outlet_id: int, was: str, values: dict[str, Any], vault: Vault, now: datetime) -> bool:
@@ -102,7 +102,8 @@ def resume(session: Session, by: Actor, outlet: Outlet, now: datetime) -> None:
     record(session, outlet.ward_id, by, "outlet.resumed", "outlet", outlet.id, now)
 
 
-def _place(outlet: Outlet) -> str:
+def seal_place(outlet: Outlet) -> str:
+    """The place to which an outlet's secrets are sealed: this row, this field."""
     return f"outlet:{outlet.id}:secrets"
 
 
