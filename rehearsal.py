@@ -136,13 +136,15 @@ class Driver:
     ) -> None:
         self.daemon, self.clock, self.plan, self.work, self.progress = daemon, clock, plan, work, progress
         self.flush = flush
+        self.seen: set[str] = set()
         self.chance = Random(plan.seed)  # noqa: S311 - how many readers come
 
     async def run(self) -> None:
         """Drive until the rehearsed time is over and nothing is under way."""
         self.daemon.begin()
         await asyncio.to_thread(self.daemon.plan)
-        async with httpx.AsyncClient(timeout=10) as citizens:
+        # A kept connection may die between two readers, and would look like a site that is down.
+        async with httpx.AsyncClient(timeout=30, limits=httpx.Limits(max_keepalive_connections=0)) as citizens:
             planned_at = self.clock()
             while (due := await asyncio.to_thread(self.daemon.next_due)) is not None and due <= self.plan.end:
                 await self.daemon.prepare(due)
@@ -165,9 +167,11 @@ class Driver:
 
     async def _read(self, citizens: httpx.AsyncClient) -> None:
         since = self.clock() - timedelta(minutes=10)
-        fresh = await asyncio.to_thread(self._fresh, since)
-        await asyncio.gather(*(self._visit(citizens, code) for code in fresh))
-        await asyncio.to_thread(self.flush)
+        fresh = set(await asyncio.to_thread(self._fresh, since)) - self.seen
+        if fresh:
+            await asyncio.gather(*(self._visit(citizens, code) for code in sorted(fresh)))
+            await asyncio.to_thread(self.flush)
+            self.seen |= fresh
 
     def _fresh(self, since: datetime) -> list[str]:
         with self.daemon.courier.store.read() as session:
