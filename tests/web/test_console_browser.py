@@ -4,7 +4,7 @@ import os
 import shutil
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -130,20 +130,29 @@ def test_a_draft_handed_over_while_it_is_being_kept_is_kept_once(
     scene, address = house
     save = drafting.save
 
-    def slowly(*given: Any, **named: Any) -> Post:
-        time.sleep(0.8)
+    def slowly_at_first(*given: Any, **named: Any) -> Post:
+        monkeypatch.setattr(drafting, "save", save)
+        time.sleep(3)
         return save(*given, **named)
 
     editor = Watched(browser, address, "bientap.phuong-ta")
     if not careful:
         editor.page.route("**/console.*.js", lambda route: route.abort())
-    monkeypatch.setattr(drafting, "save", slowly)
+    monkeypatch.setattr(drafting, "save", slowly_at_first)
     editor.go("/quan-tri/soan/moi?mau=lich-tiep-dan&vi_du=1")
     editor.page.fill("#f-field-noi", "sân vận động")
     expect(editor.page.locator("#keeper.htmx-request")).to_be_attached()
     editor.page.click("text=Kiểm tra & gửi duyệt")
-    expect(editor.page.locator("h1")).to_have_text("Kiểm tra lần cuối")
+    expect(editor.page.locator("h1")).to_have_text("Kiểm tra lần cuối", timeout=20_000)
+    _until(lambda: len(scene.all(Post)) >= kept)
     assert len(scene.all(Post)) == kept
+
+
+def _until(true: Callable[[], bool]) -> None:
+    for _ in range(100):
+        if true():
+            return
+        time.sleep(0.1)
 
 
 def test_the_sheet_works_without_javascript_and_on_a_phone(browser: Browser, house: tuple[Scene, str]) -> None:

@@ -42,13 +42,29 @@ if (matchMedia("(max-width: 991px)").matches) {
   [...document.querySelectorAll(".composer .look")].slice(1).forEach((look) => { look.open = false; });
 }
 
-// A draft that is just being kept is kept before the sheet is handed on, so that it is not kept twice.
+// A draft that is just being kept gets its number before the sheet is handed on, so that it is not kept twice.
 const composer = document.querySelector("#composer");
 const keeper = document.querySelector("#keeper");
+const keeping = () => keeper?.classList.contains("htmx-request") ?? false;
+const identity = () => [...composer.querySelectorAll("#identity input")].map((input) => input.value).join("/");
+// What is typed while the draft is being kept is kept after it, when the draft has its number.
+let typedMeanwhile = false;
+composer?.addEventListener("input", () => { typedMeanwhile ||= keeping(); });
+keeper?.addEventListener("htmx:finally:request", () => {
+  if (typedMeanwhile) setTimeout(() => composer.dispatchEvent(new Event("change", { bubbles: true })), 300);
+  typedMeanwhile = false;
+});
 composer?.addEventListener("submit", (event) => {
-  if (!keeper?.classList.contains("htmx-request")) return;
+  if (!keeping()) return;
   event.preventDefault();
-  keeper.addEventListener("htmx:finally:request", () => setTimeout(() => composer.requestSubmit(event.submitter), 50), { once: true });
+  const [asked, button] = [identity(), event.submitter];
+  let answeredAt = 0;
+  const waiting = setInterval(() => {
+    answeredAt = keeping() ? 0 : answeredAt || Date.now();
+    if (!answeredAt || (identity() === asked && Date.now() - answeredAt < 1500)) return;
+    clearInterval(waiting);
+    composer.requestSubmit(button);
+  }, 40);
 });
 
 // A photo that has arrived belongs into the previews and the draft.
