@@ -50,6 +50,7 @@ CAN = {
     Capability.MEASURE: "đo",
     Capability.WITHDRAW: "gỡ bài",
     Capability.RENEW: "gia hạn quyền",
+    Capability.FAN_OUT: "gửi từng người",
 }
 EXPECTED = (
     BadSettings, OldSchema, SecondDaemon, SealBroken, Mistake, PlanMistake, CannotRehearse, operating.CannotStart,

@@ -68,6 +68,10 @@ LEGAL: frozenset[tuple[State, State]] = frozenset(
         (State.NEEDS_HUMAN, State.DUE),
         (State.NEEDS_HUMAN, State.CLOSED),
         (State.FAILED, State.DUE),
+        # A restored backup cannot know what went out after it: what was due is looked up, never sent blind.
+        (State.DUE, State.UNKNOWN),
+        (State.HELD, State.UNKNOWN),
+        (State.PREPARED, State.UNKNOWN),
         (State.SENT, State.WITHDRAWING),
         (State.WITHDRAWING, State.WITHDRAWN),
         (State.WITHDRAWING, State.SENT),

@@ -39,6 +39,7 @@ _VERBS = {
     Capability.MEASURE: "measure",
     Capability.WITHDRAW: "withdraw",
     Capability.RENEW: "renew",
+    Capability.FAN_OUT: "send",
 }
 
 

@@ -27,6 +27,7 @@ class Capability(StrEnum):
     MEASURE = "measure"
     WITHDRAW = "withdraw"
     RENEW = "renew"
+    FAN_OUT = "fan_out"
 
 
 class Certainty(StrEnum):
@@ -88,6 +89,13 @@ class PictureSpec(_Value):
     max_bytes: int = 4_000_000
 
 
+class Quota(_Value):
+    """At most ``count`` visible steps of one outlet in any ``seconds``; held across workers."""
+
+    count: int = Field(gt=0)
+    seconds: int = Field(gt=0)
+
+
 class Limits(_Value):
     """The platform's own limits, in its own units, with the page that states them."""
 
@@ -98,6 +106,7 @@ class Limits(_Value):
     parts: int = 1
     picture: PictureSpec | None = None
     audience_hours: tuple[int, int] | None = None
+    quotas: tuple[Quota, ...] = ()
     source: str
 
 
@@ -303,6 +312,10 @@ class Channel:
 
     async def publish(self, message: Message, part: int, handle: Handle, earlier: tuple[str, ...]) -> Outcome:
         """The one visible step of a part; ``earlier`` are the remote ids of the parts before it."""
+        raise NotImplementedError
+
+    async def send(self, message: Message, address: str, key: str) -> Outcome:
+        """The visible step of a fan-out (``Capability.FAN_OUT``): the message to one recipient; ``key`` is unique per recipient."""
         raise NotImplementedError
 
     async def find(self, message: Message, part: int, handle: Handle, since: datetime) -> Found:

@@ -37,6 +37,7 @@ CAPABILITIES = {
     Capability.MEASURE: "Đo",
     Capability.WITHDRAW: "Gỡ",
     Capability.RENEW: "Tự gia hạn kết nối",
+    Capability.FAN_OUT: "Gửi từng người",
 }
 CERTAINTIES = {
     Certainty.KEYED: "có khóa: gửi lại cùng khóa không sinh bài thứ hai, nên đúng một lần",

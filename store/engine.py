@@ -7,6 +7,7 @@ SQLite runs WAL with ``synchronous=FULL``: an intent that was committed is on di
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from threading import Semaphore
 from typing import Any
 
 from alembic import command
@@ -14,8 +15,12 @@ from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Engine, create_engine, event
+from sqlalchemy.exc import OperationalError
 from sqlmodel import Session
 
+from store.points import passing
+
+TURN_SECONDS = 30.0
 MIGRATIONS = Path(__file__).parent / "migrations"
 
 
@@ -29,6 +34,7 @@ class Store:
     def __init__(self, url: str) -> None:
         self.url = url
         self.engine = _engine(url)
+        self._writers = Semaphore(1 if self.dialect == "sqlite" else 1024)
 
     @property
     def dialect(self) -> str:
@@ -45,11 +51,28 @@ class Store:
             yield session
 
     @contextmanager
-    def write(self) -> Iterator[Session]:
-        """A session that commits at the end, or rolls everything back when anything is raised."""
+    def write(self, what: str = "write") -> Iterator[Session]:
+        """A session that commits at the end, or rolls everything back when anything is raised.
+
+        ``what`` names the moments before and after the commit (see ``points``). On SQLite, writers of this process
+        queue here: SQLite's own waiting sleeps for up to a tenth of a second at a time.
+        """
         engine = self.engine.execution_options(lantoa_write=True)
-        with Session(engine, expire_on_commit=False) as session, session.begin():
-            yield session
+        with self._turn(), Session(engine, expire_on_commit=False) as session:
+            with session.begin():
+                yield session
+                session.flush()
+                passing(f"{what}:before")
+            passing(f"{what}:after")
+
+    @contextmanager
+    def _turn(self) -> Iterator[None]:
+        if not self._writers.acquire(timeout=TURN_SECONDS):
+            raise OperationalError("begin immediate", None, TimeoutError("another writer of this process never ended"))
+        try:
+            yield
+        finally:
+            self._writers.release()
 
     def migrate(self) -> None:
         """Bring the schema to the newest version."""

@@ -98,7 +98,11 @@ class LoginFailure(SQLModel, table=True):
 
 
 class Outlet(SQLModel, table=True):
-    """One account on one platform («Kênh»). ``state`` is open or paused; ``secrets`` is sealed."""
+    """One account on one platform («Kênh»). ``state`` is open or paused; ``secrets`` is sealed.
+
+    ``rest_until`` is the durable breaker: after repeated failures nothing is tried before that moment, then one probe.
+    ``renewing`` is the boot epoch of the one process that is renewing the credentials.
+    """
 
     __table_args__ = (UniqueConstraint("ward_id", "kind", "name"),)
 
@@ -112,6 +116,9 @@ class Outlet(SQLModel, table=True):
     paused_reason: str = ""
     next_slot_at: datetime | None = Field(default=None, sa_type=Utc)
     failures: int = 0
+    rest_until: datetime | None = Field(default=None, sa_type=Utc)
+    renewing: str = ""
+    renewing_at: datetime | None = Field(default=None, sa_type=Utc)
     health: str = ""
     health_at: datetime | None = Field(default=None, sa_type=Utc)
     created_at: datetime = Field(sa_type=Utc)
@@ -189,7 +196,8 @@ class Post(SQLModel, table=True):
     """A «tin, bài»: a template with its fields, or free text; approved by another person than its author.
 
     ``digest`` is what was approved: text, media, outlets and timetable. ``local_time`` is the wall clock that the
-    editor typed, ``due_at`` the moment it means in the ward's zone.
+    editor typed, ``due_at`` the moment it means in the ward's zone. ``urgency`` is normal, priority or urgent;
+    ``text_digest`` tells the same text again, which goes out only with ``repeat_ok``.
     """
 
     __table_args__ = (
@@ -198,6 +206,7 @@ class Post(SQLModel, table=True):
             "state <> 'approved' or (approver_id is not null and digest <> '')", name="approved_by_someone"
         ),
         UniqueConstraint("rule_id", "occurs_at"),
+        Index("ix_post_text_digest", "ward_id", "text_digest"),
     )
 
     id: int | None = Field(default=None, primary_key=True)
@@ -221,6 +230,9 @@ class Post(SQLModel, table=True):
     due_at: datetime | None = Field(default=None, sa_type=Utc, index=True)
     local_time: str = ""
     grace_minutes: int = 360
+    urgency: str = "normal"
+    text_digest: str = ""
+    repeat_ok: bool = False
     state: str = Field(default="draft", index=True)
     note: str = ""
     digest: str = ""
@@ -288,7 +300,8 @@ class DeliveryMove(SQLModel, table=True):
 class Delivery(SQLModel, table=True):
     """One post to one outlet at one moment («Lượt đăng»): the row that decides. What was cancelled may be planned anew.
 
-    ``message`` is frozen when it is claimed; ``part`` counts the visible steps that are already out.
+    ``message`` is frozen when it is claimed; ``part`` counts the visible steps that are already out. ``rank`` is its
+    urgency (0 normal, 1 priority, 2 urgent); ``hold_id`` the hold that keeps it back.
     """
 
     __table_args__ = (
@@ -308,6 +321,30 @@ class Delivery(SQLModel, table=True):
             sqlite_where=text("state = 'due'"),
             postgresql_where=text("state = 'due'"),
         ),
+        Index(
+            "ix_delivery_next",
+            "outlet_id",
+            "rank",
+            "next_at",
+            "id",
+            sqlite_where=text("state = 'due'"),
+            postgresql_where=text("state = 'due'"),
+        ),
+        Index(
+            "ix_delivery_expiring",
+            "expires_at",
+            sqlite_where=text("state in ('due', 'held')"),
+            postgresql_where=text("state in ('due', 'held')"),
+        ),
+        Index(
+            "ix_delivery_under_way",
+            "outlet_id",
+            "state",
+            "looks",
+            sqlite_where=text("state in ('prepared', 'wire', 'unknown')"),
+            postgresql_where=text("state in ('prepared', 'wire', 'unknown')"),
+        ),
+        Index("ix_delivery_outlet_wire", "outlet_id", "wire_at"),
         Index("ix_delivery_ward_due", "ward_id", "due_at"),
         Index("ix_delivery_outlet_state", "outlet_id", "state"),
     )
@@ -320,6 +357,8 @@ class Delivery(SQLModel, table=True):
     due_at: datetime = Field(sa_type=Utc)
     expires_at: datetime = Field(sa_type=Utc)
     approved_digest: str
+    rank: int = 0
+    hold_id: int | None = None
     state: str = "due"
     next_at: datetime = Field(sa_type=Utc)
     tries: int = 0
@@ -342,6 +381,92 @@ class Delivery(SQLModel, table=True):
     measure_at: datetime | None = Field(default=None, sa_type=Utc, index=True)
     created_at: datetime = Field(sa_type=Utc)
     updated_at: datetime = Field(sa_type=Utc)
+
+
+class Subscriber(SQLModel, table=True):
+    """Somebody to whom an outlet sends its posts one by one (mail); ``active`` until they unsubscribe."""
+
+    __table_args__ = (UniqueConstraint("outlet_id", "address"),)
+
+    id: int | None = Field(default=None, primary_key=True)
+    ward_id: int = Field(foreign_key="ward.id", index=True)
+    outlet_id: int = Field(foreign_key="outlet.id")
+    address: str
+    name: str = ""
+    active: bool = True
+    created_at: datetime = Field(sa_type=Utc)
+
+
+class Recipient(SQLModel, table=True):
+    """One recipient of a fan-out: a durable state of its own; a trigger refuses illegal moves.
+
+    waiting -> wire -> sent | failed | unknown | waiting; unknown -> sent | waiting | closed; waiting -> cancelled.
+    """
+
+    __table_args__ = (
+        UniqueConstraint("delivery_id", "address"),
+        Index(
+            "ix_recipient_waiting",
+            "delivery_id",
+            "next_at",
+            "id",
+            sqlite_where=text("state = 'waiting'"),
+            postgresql_where=text("state = 'waiting'"),
+        ),
+        Index(
+            "ix_recipient_under_way",
+            "delivery_id",
+            "epoch",
+            sqlite_where=text("state = 'wire'"),
+            postgresql_where=text("state = 'wire'"),
+        ),
+    )
+
+    id: int | None = Field(default=None, primary_key=True)
+    ward_id: int = Field(foreign_key="ward.id")
+    delivery_id: int = Field(foreign_key="delivery.id")
+    address: str
+    state: str = "waiting"
+    next_at: datetime = Field(sa_type=Utc)
+    tries: int = 0
+    fence: int = 0
+    epoch: str = ""
+    remote_id: str = ""
+    reason: str = ""
+    detail: str = ""
+    wire_at: datetime | None = Field(default=None, sa_type=Utc)
+    done_at: datetime | None = Field(default=None, sa_type=Utc)
+
+
+class Hold(SQLModel, table=True):
+    """«Tạm dừng toàn bộ»: of a ward, or of the whole city (``ward_id`` None); ``kind`` is person, catch_up or safe_mode."""
+
+    id: int | None = Field(default=None, primary_key=True)
+    ward_id: int | None = Field(default=None, foreign_key="ward.id", index=True)
+    kind: str = "person"
+    reason: str = ""
+    author_id: int | None = Field(default=None, foreign_key="staff.id")
+    created_at: datetime = Field(sa_type=Utc)
+    released_at: datetime | None = Field(default=None, sa_type=Utc)
+    released_by: int | None = Field(default=None, foreign_key="staff.id")
+
+
+class Instance(SQLModel, table=True):
+    """The one installation that this database belongs to (a single row, id 1).
+
+    ``epoch`` grows with every restore; ``home`` tells the machine and folder that the live one runs in; ``safe_mode``
+    says why nothing is sent until a person confirms; ``seed`` makes delivery keys the same again after a restore.
+    """
+
+    id: int = Field(default=1, primary_key=True)
+    name: str
+    seed: str
+    epoch: int = 1
+    home: str = ""
+    safe_mode: str = ""
+    created_at: datetime = Field(sa_type=Utc)
+    restored_at: datetime | None = Field(default=None, sa_type=Utc)
+    proved_restore_at: datetime | None = Field(default=None, sa_type=Utc)
 
 
 class Attempt(SQLModel, table=True):
@@ -492,11 +617,13 @@ class AuditEvent(SQLModel, table=True):
 
 
 class Worker(SQLModel, table=True):
-    """One start of the daemon: its boot epoch, and its last full pass."""
+    """One start of a daemon or worker: its boot epoch, its lease (``seen_at``), its last full pass of the delivery loop."""
 
     epoch: str = Field(primary_key=True)
+    role: str = "daemon"
     host: str
     pid: int
     started_at: datetime = Field(sa_type=Utc)
     seen_at: datetime = Field(sa_type=Utc)
+    passed_at: datetime | None = Field(default=None, sa_type=Utc)
     stopped_at: datetime | None = Field(default=None, sa_type=Utc)
