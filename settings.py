@@ -4,9 +4,10 @@ import os
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+from pydantic_core import PydanticCustomError
 
 VERSION = "0.1.0"
 PREFIX = "LANTOA_"
@@ -28,6 +29,7 @@ WANTED = {
     "greater_than_equal": "phải từ {ge} trở lên",
     "less_than_equal": "phải từ {le} trở xuống",
     "string_pattern_mismatch": "phải là địa chỉ như https://phuong.example.vn",
+    "short_secret": "phải dài từ 16 ký tự, không có khoảng trắng",
 }
 
 
@@ -75,6 +77,25 @@ class Twins(_Section):
     port: int = Field(8010, ge=1, le=65535, description="Cổng của các bản sao nền tảng khi diễn tập.")
 
 
+def _long_enough(secret: str) -> str:
+    if secret and (len(secret) < 16 or any(letter.isspace() for letter in secret)):
+        raise PydanticCustomError("short_secret", "too short")
+    return secret
+
+
+class Ops(_Section):
+    """Watching the program: its technical log, its metrics."""
+
+    log: Literal["auto", "json", "text"] = Field(
+        "auto", description="Dạng nhật ký kỹ thuật; `auto` là JSON khi không in ra màn hình dòng lệnh."
+    )
+    metrics_token: Annotated[str, AfterValidator(_long_enough)] = Field(
+        "",
+        repr=False,
+        description="Mã để đọc `/metrics` từ máy khác (`Authorization: Bearer …`); để trống là chỉ đọc được tại máy này.",
+    )
+
+
 class Settings(_Section):
     """Everything that can be set."""
 
@@ -85,6 +106,7 @@ class Settings(_Section):
     daemon: Daemon = Daemon()
     network: Network = Network()
     twins: Twins = Twins()
+    ops: Ops = Ops()
 
     @property
     def database_url(self) -> str:
@@ -158,4 +180,6 @@ def _sentence(item: Any) -> str:
     if item["type"] == "extra_forbidden":
         return f"Không có thiết lập nào tên «{key}». Hãy xóa hoặc sửa lại tên trong settings.toml hay biến {PREFIX}…"
     wanted = WANTED.get(item["type"], "không đúng dạng").format(**item.get("ctx", {}))
+    if item["type"] == "short_secret":
+        return f"Thiết lập «{key}» {wanted}."
     return f"Thiết lập «{key}» {wanted} (đang là {item['input']!r})."

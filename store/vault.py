@@ -9,6 +9,7 @@ import json
 import os
 import secrets
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,9 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 VERSION = "v1"
 KEY_BYTES = 32
+
+listen: Callable[[object], None] | None = None
+"""Told every secret that is sealed, opened or derived, so that the technical log can keep it out of its lines."""
 
 
 class SealBroken(RuntimeError):
@@ -51,6 +55,7 @@ class Vault:
 
     def seal(self, value: Any, place: str) -> str:
         """The value sealed for one place («table:row:field»)."""
+        _tell(value)
         nonce = secrets.token_bytes(12)
         box = self._box.encrypt(nonce, json.dumps(value, ensure_ascii=False).encode(), self._bound(place))
         return f"{VERSION}.{base64.urlsafe_b64encode(nonce + box).decode()}"
@@ -62,17 +67,26 @@ class Vault:
             raw = base64.urlsafe_b64decode(text)
             if version != VERSION:
                 raise InvalidTag
-            return json.loads(self._box.decrypt(raw[:12], raw[12:], self._bound(place)))
+            value = json.loads(self._box.decrypt(raw[:12], raw[12:], self._bound(place)))
         except (InvalidTag, ValueError) as error:
             raise SealBroken("Bí mật đã lưu không mở được; hãy kết nối lại kênh này.") from error
+        _tell(value)
+        return value
 
     def derive(self, purpose: str) -> str:
         """A secret for one purpose, the same each time, that tells nothing about the key (HKDF-SHA256, RFC 5869)."""
         kdf = HKDF(algorithm=hashes.SHA256(), length=32, salt=None, info=f"{VERSION}:derive:{purpose}".encode())
-        return base64.urlsafe_b64encode(kdf.derive(self._key)).decode().rstrip("=")
+        made = base64.urlsafe_b64encode(kdf.derive(self._key)).decode().rstrip("=")
+        _tell(made)
+        return made
 
     def _bound(self, place: str) -> bytes:
         return f"{VERSION}:{place}".encode()
+
+
+def _tell(secret: object) -> None:
+    if listen is not None:
+        listen(secret)
 
 
 def _new_key(path: Path) -> None:

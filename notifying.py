@@ -1,0 +1,48 @@
+"""Telling systemd how the program is: ready, alive, stopping, and what it does, in words.
+
+The protocol is one datagram a line (https://www.freedesktop.org/software/systemd/man/latest/sd_notify.html). Nothing is
+said when nobody listens, and a listener that does not take the word never holds the program up.
+"""
+
+import logging
+import socket
+
+log = logging.getLogger("lantoa.notify")
+
+
+class Notifier:
+    """Speaks to the supervisor at ``address`` (the value of NOTIFY_SOCKET; empty: there is none)."""
+
+    def __init__(self, address: str = "") -> None:
+        self._address = f"\0{address[1:]}" if address.startswith("@") else address
+        self._ready = False
+
+    def pulse(self) -> None:
+        """The delivery loop made a full pass, a database write included; the first one says that the program is ready."""
+        if not self._ready:
+            self.ready()
+        self._say("WATCHDOG=1")
+
+    def ready(self) -> None:
+        """The console answers and the daemon has begun."""
+        self._ready = True
+        self._say("READY=1")
+
+    def stopping(self) -> None:
+        """The program finishes what it began and takes nothing new."""
+        self._say("STOPPING=1")
+
+    def status(self, words: str) -> None:
+        """What ``systemctl status`` shows beside the program; one line."""
+        self._say(f"STATUS={' '.join(words.split())}")
+
+    def _say(self, line: str) -> None:
+        if not self._address:
+            return
+        try:
+            with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as out:
+                out.setblocking(False)
+                out.connect(self._address)
+                out.send(line.encode())
+        except OSError as error:
+            log.warning("the supervisor did not take %s: %s", line.partition("=")[0], error)
