@@ -1,11 +1,14 @@
 """The web application: the console for staff and the public site for citizens, behind the same safety."""
 
+import logging
 from http import HTTPStatus
 from typing import Any
 from urllib.parse import urlencode
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import TimeoutError as NoConnectionFree
 from starlette.exceptions import HTTPException
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
@@ -13,10 +16,15 @@ from campaigns.outlets import Desk
 from campaigns.people import Forbidden, Mistake
 from campaigns.views import NotInWard
 from store.engine import Store
-from web import assets, console
+from store.troubles import trouble
+from web import assets, console, health
+from web.apologies import TROUBLES
 from web.console.pages import bare, wants_fragment
+from web.health import Watch
 from web.security import HEADERS, BodyLimit, SafeHeaders, SameOriginOnly
 from web.session import SIGN_IN, House, SignInNeeded
+
+log = logging.getLogger("lantoa.web")
 
 MESSAGES = {
     400: ("Chưa làm được", "Yêu cầu chưa đúng. Hãy quay lại trang trước, kiểm tra rồi gửi lại."),
@@ -32,13 +40,25 @@ MESSAGES = {
 }
 
 
-def build(store: Store, desk: Desk, *, secure: bool = False, rehearsal: bool = False, public: Any = None) -> FastAPI:
-    """The application; ``secure`` when it is reached over https, ``public`` an ASGI application for the citizens' pages."""
+def build(
+    store: Store,
+    desk: Desk,
+    *,
+    secure: bool = False,
+    rehearsal: bool = False,
+    public: Any = None,
+    watch: Watch | None = None,
+) -> FastAPI:
+    """The application; ``secure`` when it is reached over https, ``public`` an ASGI application for the citizens' pages.
+
+    ``watch`` is what ``/healthz``, ``/readyz`` and ``/metrics`` are told by the program around it.
+    """
     app = FastAPI(openapi_url=None, docs_url=None, redoc_url=None, title="Lan Tỏa")
     app.state.house = House(store, desk, secure, rehearsal)
     pages = console.router()
     app.include_router(pages)
     app.state.console_routes = list(pages.routes)
+    app.include_router(health.router(app.state.house, watch or Watch()))
     app.router.routes.append(assets.assets.route())
     _answer_errors(app)
     if public is not None:
@@ -60,6 +80,8 @@ def _answer_errors(app: FastAPI) -> None:
     app.add_exception_handler(Mistake, lambda request, error: _error(request, 400, str(error)))
     app.add_exception_handler(RequestValidationError, lambda request, error: _error(request, 422))
     app.add_exception_handler(HTTPException, _on_http)
+    for kind in (DBAPIError, NoConnectionFree, OSError):
+        app.add_exception_handler(kind, _on_trouble)
     app.add_exception_handler(Exception, _on_bug)
 
 
@@ -76,6 +98,18 @@ def _on_http(request: Request, error: Exception) -> Response:
     return _error(request, error.status_code)
 
 
+def _on_trouble(request: Request, error: Exception) -> Response:
+    """The disk or the database does not work: said in words, and nothing else; any other such error is a bug."""
+    found = trouble(error)
+    if found is None:
+        raise error
+    log.error("%s %s: %s", request.method, request.url.path, found, exc_info=error)
+    title, text = TROUBLES[found]
+    response = _page(request, 503, title, text)
+    response.headers["retry-after"] = "30"
+    return response
+
+
 def _on_bug(request: Request, error: Exception) -> Response:
     # Starlette answers these outside of every added layer, so the headers must come from here.
     response = _error(request, 500)
@@ -90,5 +124,9 @@ def _error(request: Request, status: int, text: str = "") -> HTMLResponse:
             "Phiên làm việc đã hết",
             "Hãy đăng nhập lại ở một thẻ khác rồi quay lại đây: nội dung đang nhập vẫn còn trên trang này.",
         )
+    return _page(request, status, title, text or usual)
+
+
+def _page(request: Request, status: int, title: str, text: str) -> HTMLResponse:
     name = "error_piece.html" if wants_fragment(request) else "error.html"
-    return bare(request.app.state.house, name, status, code=status, title=title, text=text or usual)
+    return bare(request.app.state.house, name, status, code=status, title=title, text=text)
