@@ -18,6 +18,7 @@ from rich.table import Table
 from sqlalchemy.exc import DBAPIError
 from sqlmodel import select
 
+import keeping
 import operating
 from campaigns.audit import MACHINE, Actor
 from campaigns.people import Mistake, Role, add_user
@@ -39,6 +40,7 @@ user = typer.Typer(no_args_is_help=True, help="Tài khoản người dùng.")
 ward_ = typer.Typer(no_args_is_help=True, help="Phường.")
 app.add_typer(user, name="user")
 app.add_typer(ward_, name="ward")
+app.add_typer(keeping.app)
 screen = Console()
 
 CAN = {
@@ -54,6 +56,7 @@ CAN = {
 }
 EXPECTED = (
     BadSettings, OldSchema, SecondDaemon, SealBroken, Mistake, PlanMistake, CannotRehearse, operating.CannotStart,
+    *keeping.EXPECTED,
 )  # fmt: skip
 
 

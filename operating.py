@@ -14,7 +14,7 @@ from starlette.applications import Starlette
 import web.app
 import web.public
 from campaigns import demo as demo_week
-from campaigns import outlets, wards
+from campaigns import instance, outlets, wards
 from campaigns.audit import Actor
 from campaigns.outlets import Desk
 from campaigns.people import Role
@@ -43,6 +43,7 @@ async def up(settings: Settings, on_signal: OnSignal, say: Say) -> None:
     with lock(settings.folder):
         store = Store(settings.database_url)
         store.check()
+        say(instance.at_start(store, settings.folder, utc_now()))
         await _operate(settings, store, on_signal, say)
 
 
@@ -53,6 +54,7 @@ async def demo(settings: Settings, on_signal: OnSignal, say: Say) -> None:
     with lock(settings.folder):
         store = Store(settings.database_url)
         store.migrate()
+        say(instance.at_start(store, settings.folder, utc_now()))
         say("Đang chuẩn bị dữ liệu trình diễn cho hai phường…")
         await asyncio.to_thread(_seed, settings, store)
         await _operate(settings, store, on_signal, say, greeting=_sign_ins())

@@ -96,6 +96,13 @@ class Ops(_Section):
     )
 
 
+class Backup(_Section):
+    """Backups made by ``lantoa backup``."""
+
+    folder: str = Field("", description="Thư mục nhận bản sao lưu; để trống là «sao-luu» trong thư mục dữ liệu.")
+    key: str = Field("", description="Khóa công khai age1… để mã hóa bản sao lưu; để trống là không mã hóa.")
+
+
 class Settings(_Section):
     """Everything that can be set."""
 
@@ -107,11 +114,17 @@ class Settings(_Section):
     network: Network = Network()
     twins: Twins = Twins()
     ops: Ops = Ops()
+    backup: Backup = Backup()
 
     @property
     def database_url(self) -> str:
         """The database's address, with the default filled in."""
         return self.database or f"sqlite:///{self.folder / 'lantoa.db'}"
+
+    @property
+    def backups(self) -> Path:
+        """Where backups are written and looked for."""
+        return Path(self.backup.folder) if self.backup.folder else self.folder / "sao-luu"
 
     @property
     def key_file(self) -> Path:

@@ -99,12 +99,13 @@ async def check(store: Store, desk: Desk, by: Actor, ward_id: int, outlet_id: in
     """Ask the platform whether the outlet can be used: REACHED, BROKEN, or a Reason. Raises Forbidden or NotInWard."""
     require(by, Action.SETTLE, ward_id)
     outlet = await asyncio.to_thread(_read, store, ward_id, outlet_id)
-    found = await _health(desk, outlet)
+    found = await health(desk, outlet)
     await asyncio.to_thread(_note, store, by, ward_id, outlet_id, found, desk.now())
     return found
 
 
-async def _health(desk: Desk, outlet: Outlet) -> str:
+async def health(desk: Desk, outlet: Outlet) -> str:
+    """How an outlet answers now: REACHED, BROKEN, or a Reason; writes nothing down."""
     try:
         reason = await desk.channel(outlet).health()
     except (Mistake, SealBroken, KeyError):

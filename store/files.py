@@ -37,6 +37,17 @@ class Files:
             raise FileNotFoundError(sha256)
         return self.folder / sha256[:2] / sha256
 
+    def broken(self, most: int | None = None) -> list[str]:
+        """The hashes of files whose bytes are no longer what their name says, of all or of so many taken evenly."""
+        shelf = sorted(path for path in self.folder.glob("??/*") if re.fullmatch(r"[0-9a-f]{64}", path.name))
+        step = max(1, len(shelf) // most) if most else 1
+        return [path.name for path in shelf[::step] if _digest(path) != path.name]
+
+
+def _digest(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
 
 def _write_whole(path: Path, data: bytes) -> None:
     descriptor, temporary = tempfile.mkstemp(dir=path.parent)
