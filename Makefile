@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
-.PHONY: setup dev run demo test check lint docs bench lock clean browser
+.PHONY: setup dev run demo test check lint docs bench lock clean browser tools
 
 setup: .venv/.ready node_modules/.ready ## install the program into .venv
 
@@ -30,12 +30,15 @@ dev: setup .venv/.dev ## install what tests and checks need
 browser:
 	command -v chromium >/dev/null || { apt-get update -qq && apt-get install -y -qq --no-install-recommends chromium >/dev/null; }
 
+tools:
+	{ command -v systemd-analyze && command -v strace; } >/dev/null || { apt-get update -qq && apt-get install -y -qq --no-install-recommends systemd strace >/dev/null; }
+
 run: setup ## the demo of both wards at http://127.0.0.1:8000/quan-tri
 	exec $(BIN)/lantoa demo
 
 demo: run
 
-test: dev browser ## every test, on SQLite and PostgreSQL, in a real browser
+test: dev browser tools ## every test, on SQLite and PostgreSQL, in a real browser
 	$(BIN)/python -m pytest
 
 lint: dev

@@ -346,18 +346,21 @@ async def test_rows_of_history_do_not_slow_the_figures_down(store: Store, tmp_pa
             Post(id=1, ward_id=1, campaign_id=1, title="T", author_id=1, created_at=clock(), updated_at=clock())
         )
     _history(store, clock, HISTORY)
-    took = []
-    for _ in range(20):
+    scraped, counted = [], []
+    for _ in range(11):
         with store.read() as session:
-            begun = time.perf_counter()
-            vitals.pulse(session, clock())
-            seen, day = vitals.at_this_moment(session, clock()), vitals.lately(session, clock())
-            took.append(time.perf_counter() - begun)
+            begun = time.thread_time()  # this test's own work: other programs on the machine do not count
+            seen = vitals.at_this_moment(session, clock())
+            scraped.append(time.thread_time() - begun)
+            begun = time.thread_time()
+            day = vitals.lately(session, clock())
+            counted.append(time.thread_time() - begun)
     assert seen.deliveries["due", "telegram"] == 200
-    assert sum(day.attempts.values()) == sum(day.deliveries.values()) - 200 > 100
-    typical = sorted(took)[len(took) // 2]
-    sys.stdout.write(f"figures over {HISTORY} deliveries of history: median {typical * 1000:.1f} ms\n")
-    assert typical < 0.05
+    assert sum(day.attempts.values()) == day.deliveries["sent", "zalo"] + day.deliveries["sent", "telegram"] > 5000
+    each, kept = sorted(scraped)[5], sorted(counted)[5]
+    told = f"each scrape {each * 1000:.1f} ms, the last day (kept 30 s) {kept * 1000:.1f} ms"
+    sys.stdout.write(f"figures over {HISTORY} deliveries of history: {told}\n")
+    assert each < 0.05 and kept < 0.5
 
 
 def _history(store: Store, clock: FakeClock, rows: int) -> None:
@@ -372,7 +375,7 @@ def _history(store: Store, clock: FakeClock, rows: int) -> None:
             " detail, created_at, updated_at) "
             "select i, 'h' || i, 1, 1, 1 + i % 2, at, at, 'x', 0, case when i > ? - 400 and i % 2 = 0 then 'due' else 'sent' end, "
             " at, 0, 0, 0, 1, 'e', 1, 1, '[]', '', at, at, 0, '', '', at, at "
-            "from (select i, strftime('%Y-%m-%d %H:%M:%f000', ?, '-' || ((? - i) * 300) || ' seconds') as at from n)",
+            "from (select i, strftime('%Y-%m-%d %H:%M:%f000', ?, '-' || ((? - i) * 15) || ' seconds') as at from n)",
             (rows, rows, clock().strftime("%Y-%m-%d %H:%M:%S"), rows),
         )
         connection.exec_driver_sql("update delivery set outlet_id = 1 where state = 'due'")
