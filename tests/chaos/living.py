@@ -1,0 +1,136 @@
+"""One life of a worker: the product's own daemon at work until nothing is left, or until it is killed."""
+
+import asyncio
+import contextlib
+import json
+import logging
+import os
+import signal
+from collections import Counter
+from dataclasses import asdict, dataclass
+from random import Random
+from typing import Any, NoReturn
+
+from sqlalchemy.exc import OperationalError
+from sqlmodel import col, func, select
+
+import store.points as points
+from campaigns.delivering import Courier
+from scheduler import Daemon
+from settings import Settings
+from store.engine import Store
+from store.tables import Delivery
+from tests.chaos import outlets
+from tests.chaos.world import World
+
+OPEN = ("due", "held", "prepared", "wire", "unknown")
+NAP = 0.05
+HOUSEKEEPING = 0.25
+
+
+@dataclass(frozen=True)
+class Order:
+    """What a life is told: its seed, where it dies (the n-th passing of a point), how far its clock is ahead (virtual
+    seconds), after how many real seconds it gives up."""
+
+    seed: int = 1
+    point: str = ""
+    nth: int = 1
+    skip: float = 0.0
+    patience: float = 120.0
+
+    def dumps(self) -> dict[str, Any]:
+        """As JSON values."""
+        return asdict(self)
+
+
+DONE, TIRED = 0, 3
+
+
+def live(world: World, order: Order, store: Store, tell: int) -> NoReturn:
+    """Work in a forked process; every point passed is told to the descriptor ``tell`` before anything else happens.
+
+    ``store`` has no connection yet: nothing that was open in the parent is used here.
+    """
+    logging.disable(logging.CRITICAL)
+    points.listen = _listener(order, tell)
+    code = asyncio.run(_work(world, order, store))
+    store.close()
+    os._exit(code)
+
+
+def warm(world: World, store: Store) -> None:
+    """What a first request and first queries load lazily, loaded before the forks; changes nothing, and closes all."""
+    logging.disable(logging.CRITICAL)
+    asyncio.run(_warm(world, store))
+    store.close()
+
+
+async def _warm(world: World, store: Store) -> None:
+    wire = outlets.wire(world.port, world.timeout)
+    desk = world.desk(wire)
+    for visible in (False, True):
+        await wire.call("GET", f"http://127.0.0.1:{world.port}/c/warm", visible=visible)
+    await wire.close()
+    courier = Courier(store, desk, "warm", Random(1))
+    await asyncio.to_thread(_finished, store)
+    await courier.begin_looks(0)
+
+
+def _listener(order: Order, tell: int) -> Any:
+    passed: Counter[str] = Counter()
+
+    def passing(name: str) -> None:
+        passed[name] += 1
+        if tell >= 0:
+            os.write(tell, f"{name}\n".encode())
+        if name == order.point and passed[name] == order.nth:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    return passing
+
+
+async def _work(world: World, order: Order, store: Store) -> int:
+    desk = world.desk(outlets.wire(world.port, world.timeout), order.skip)
+    daemon = Daemon(store, desk, Settings(folder=world.folder), Random(order.seed))
+    daemon.begin()
+    courier, loop = daemon.courier, asyncio.get_running_loop()
+    house, end = loop.time() + HOUSEKEEPING, loop.time() + order.patience
+    looks = loop.time()
+    while loop.time() < end:
+        courier.freed.clear()
+        await courier.begin(world.wave)
+        if loop.time() >= looks:
+            looks = loop.time() + NAP
+            await courier.begin_looks(world.wave)
+        if loop.time() >= house:
+            house = loop.time() + HOUSEKEEPING
+            if await asyncio.to_thread(_finished, store):
+                await courier.idle()
+                return DONE
+            with contextlib.suppress(OperationalError):  # as the daemon's beats: said, and done again next time
+                await asyncio.to_thread(_keep_house, daemon)
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(courier.freed.wait(), NAP)
+    return TIRED
+
+
+def _keep_house(daemon: Daemon) -> None:
+    """What the daemon's other beats do now and then: hold the lease, settle what other lives left."""
+    daemon._mark("seen_at")
+    daemon.courier.recover()
+
+
+def _finished(store: Store) -> bool:
+    with store.read() as session:
+        return session.exec(select(func.count()).where(col(Delivery.state).in_(OPEN))).one() == 0
+
+
+def told(text: str) -> Counter[str]:
+    """How often each point was passed, from what a life told."""
+    return Counter(text.split())
+
+
+def as_line(value: Any) -> str:
+    """One line of JSON."""
+    return json.dumps(value) + "\n"

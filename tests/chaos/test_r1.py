@@ -1,0 +1,20 @@
+"""R1, short: workers are killed at random moments while a faulty platform answers; nothing is lost, doubled or told wrongly."""
+
+from pathlib import Path
+
+from store.engine import Store
+from tests.chaos import evidence
+from tests.chaos.storms import Size, storm, workers_of
+
+SEED = 7
+KILLS = 25
+
+
+def test_killed_at_random_moments(any_store: Store, tmp_path: Path) -> None:
+    size = Size(deliveries=150, kills=KILLS, wards=2, workers=workers_of(any_store), seconds=200)
+    result = storm(any_store, tmp_path, size, SEED)
+    evidence.say(f"R1-short-{any_store.dialect}", SEED, result.counts, result.verdict())
+    assert result.finished
+    assert not result.violations, "\n".join(map(str, result.violations[:20]))
+    assert result.counts["kills"] == KILLS
+    assert float(result.counts["faulty_percent"]) >= 10
