@@ -1,4 +1,9 @@
-"""Approval: by another person than the author, bound to the digest of text, media, outlets and timetable."""
+"""Approval: by another person than the author, bound to the digest of text, media, outlets and timetable.
+
+An urgent post whose moment was left open, or has passed while it waited, is due at the moment of its approval: what was
+seen says «đăng ngay khi duyệt», the approval fixes the moment, and the digest that is kept has it. Both digests stand in
+the audit log: the one that was seen, and the one that was approved.
+"""
 
 import hashlib
 import json
@@ -6,11 +11,12 @@ from datetime import UTC, datetime
 
 from sqlmodel import Session, col, select
 
+from campaigns import repeating, urgency
 from campaigns.audit import Actor, record
 from campaigns.histories import snapshot
 from campaigns.people import Action, Mistake, require
-from campaigns.timetable import passed
-from store.tables import Delivery, Media, Post, Rule, Template, Variant
+from campaigns.timetable import local, passed
+from store.tables import Delivery, Media, Post, Rule, Template, Variant, Ward
 
 
 class Changed(Mistake):
@@ -27,9 +33,19 @@ def digest_of(session: Session, post: Post) -> str:
             post.ward_id, post.campaign_id, post.title, post.summary, post.body, post.fields, post.link, post.source_name,
             post.source_url, post.card, post.card_words, media.sha256 if media else None,
             template.digest if template else None, post.due_at.astimezone(UTC).isoformat() if post.due_at else None,
-            post.grace_minutes, [[variant.outlet_id, variant.body] for variant in variants],
+            post.grace_minutes, [[variant.outlet_id, variant.body] for variant in variants], *_unusual(post),
         ]
     )  # fmt: skip
+
+
+def _unusual(post: Post) -> list[dict[str, object]]:
+    """What few posts have is part of the digest only where it is there: what was approved before it existed stays so."""
+    found: list[dict[str, object]] = []
+    if post.urgency != urgency.NORMAL:
+        found.append({"urgency": post.urgency})
+    if post.repeat_ok:
+        found.append({"repeat_ok": True})
+    return found
 
 
 def rule_digest(session: Session, rule: Rule) -> str:
@@ -52,20 +68,30 @@ def approve(session: Session, by: Actor, post: Post, seen: str, now: datetime) -
         raise Mistake("Bài này không còn ở trạng thái chờ duyệt.")
     if by.user_id == post.author_id:
         raise Mistake("Người soạn không được tự duyệt bài của mình. Hãy nhờ người duyệt khác.")
-    found = digest_of(session, post)
-    if seen != found:
+    if seen != digest_of(session, post):
         raise Changed("Bài đã thay đổi sau khi bạn mở. Hãy xem lại bản mới rồi duyệt.")
+    told = _due_now(session, post, seen, now) if urgency.at_once(post, now) else {}
     if post.due_at is None or passed(post.due_at, now):
         raise Mistake("Giờ đăng đã qua. Hãy trả lại để biên tập viên chọn giờ khác.")
-    post.state, post.approver_id, post.approved_at, post.digest, post.updated_at = (
-        "approved",
-        by.user_id,
-        now,
-        found,
-        now,
-    )
+    if repeated := repeating.errors(session, post, now):
+        raise Mistake(f"{repeated[0].text} Hãy trả lại để biên tập viên xem lại.")
+    post.digest = digest_of(session, post)
+    post.state, post.approver_id, post.approved_at, post.updated_at = "approved", by.user_id, now, now
     session.add(post)
-    record(session, post.ward_id, by, "post.approved", "post", post.id, now, digest=found, what=snapshot(session, post))
+    told |= {"digest": post.digest, "what": snapshot(session, post)}
+    record(session, post.ward_id, by, "post.approved", "post", post.id, now, **told | _unusual_told(post))
+
+
+def _due_now(session: Session, post: Post, seen: str, now: datetime) -> dict[str, object]:
+    """The approval itself is the moment of an urgent post; gives what the audit log says of it."""
+    was = post.due_at.isoformat() if post.due_at else ""
+    zone = session.get_one(Ward, post.ward_id).zone
+    post.due_at, post.local_time = now, local(now, zone).strftime("%d/%m/%Y %Hh%M")
+    return {"at_once": True, "was_due": was, "seen": seen}
+
+
+def _unusual_told(post: Post) -> dict[str, object]:
+    return {key: value for one in _unusual(post) for key, value in one.items()}
 
 
 def send_back(session: Session, by: Actor, post: Post, note: str, now: datetime) -> None:

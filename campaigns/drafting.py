@@ -4,10 +4,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 from sqlmodel import Session, col, delete, select
 
-from campaigns import composing
+from campaigns import composing, repeating, urgency
 from campaigns.audit import Actor, record
 from campaigns.outlets import Desk
 from campaigns.people import Action, Mistake, require
@@ -27,7 +27,11 @@ APART = " · "
 
 
 class Draft(BaseModel):
-    """What the editor typed. ``day`` and ``clock`` are words of the ward's wall clock; ids are of the same ward."""
+    """What the editor typed. ``day`` and ``clock`` are words of the ward's wall clock; ids are of the same ward.
+
+    ``grace_minutes`` is how late it may still go out (None: as its urgency says); ``repeat_ok`` that this very text may
+    go where it has been before. An urgent post may leave day and clock empty: it is due when it is approved.
+    """
 
     model_config = ConfigDict(extra="forbid")
 
@@ -49,6 +53,17 @@ class Draft(BaseModel):
     clock: str = ""
     outlet_ids: list[int] = Field(default_factory=list)
     own_words: dict[int, str] = Field(default_factory=dict)
+    grace_minutes: int | None = Field(default=None, ge=1, le=urgency.LONGEST_GRACE_MINUTES)
+    urgency: str = urgency.NORMAL
+    repeat_ok: bool = False
+
+    @model_validator(mode="after")
+    def _grace_of_its_urgency(self) -> "Draft":
+        if self.urgency not in urgency.CLASSES:
+            self.urgency = urgency.NORMAL
+        if self.grace_minutes is None:
+            self.grace_minutes = urgency.grace_minutes(self.urgency)
+        return self
 
     @field_validator("title", "summary", "link", "source_name", "source_url", "card_words", "day", "clock")
     @classmethod
@@ -99,8 +114,11 @@ def save(
     session.refresh(post, with_for_update=True)
     if revision and post.revision != revision:
         raise Stale("Bài này vừa được người khác sửa. Hãy mở lại bài để xem bản mới; phần bạn đã nhập vẫn còn ở đây.")
-    if _same(draft_of(session, post, ward), draft):
+    kept = draft_of(session, post, ward)
+    if _same(kept, draft):
         return post
+    if kept.repeat_ok and _text(kept) != _text(draft):
+        draft = draft.model_copy(update={"repeat_ok": False})
     _back_to_draft(session, by, post, now)
     # Whoever changed the words last answers for them as their author, and so cannot approve them.
     post.author_id = _user(by)
@@ -167,7 +185,7 @@ def imagined(session: Session, by: Actor, ward: Ward, draft: Draft, now: datetim
 
 def problems(session: Session, post: Post, ward: Ward, now: datetime) -> list[Problem]:
     """Everything that keeps a post from being submitted, apart from the channels' own limits."""
-    return wrong(composing.scene(session, post), now)
+    return wrong(composing.scene(session, post), now) + repeating.errors(session, post, now)
 
 
 def wrong(around: composing.Scene, now: datetime) -> list[Problem]:
@@ -215,7 +233,8 @@ def submit(session: Session, by: Actor, post: Post, ward: Ward, desk: Desk, now:
         return errors
     post.state, post.submitted_at, post.updated_at = "submitted", now, now
     session.add(post)
-    record(session, post.ward_id, by, "post.submitted", "post", post.id, now, revision=post.revision)
+    told = {"repeat_ok": True} if post.repeat_ok else {}
+    record(session, post.ward_id, by, "post.submitted", "post", post.id, now, revision=post.revision, **told)
     return []
 
 
@@ -235,6 +254,9 @@ def _preview(around: composing.Scene, outlet: Outlet, desk: Desk) -> Preview:
 
 def _timing(post: Post, ward: Ward, now: datetime) -> list[Problem]:
     day, clock = _day_and_clock(post.local_time)
+    kind = urgency.of(post)
+    if not day and not clock and kind.at_once:
+        return []
     if not day or not clock:
         missing = ", ".join(word for word, typed in (("ngày", day), ("giờ", clock)) if not typed)
         return [Problem(level="error", text=f"Chưa chọn {missing} đăng.", field="day")]
@@ -242,9 +264,12 @@ def _timing(post: Post, ward: Ward, now: datetime) -> list[Problem]:
         due = moment(day, clock, ward.zone)
     except TimetableMistake as mistake:
         return [Problem(level="error", text=str(mistake), field="day")]
+    if kind.at_once and urgency.at_once(post, now):
+        text = "Giờ đã chọn đã qua: tin khẩn cấp sẽ được đăng ngay khi duyệt."
+        return [Problem(level="warning", text=text, field="day")]
     if passed(due, now):
         return [Problem(level="error", text="Giờ đăng đã qua. Hãy chọn một thời điểm sau bây giờ.", field="day")]
-    if quiet(due, ward.zone, ward.quiet):
+    if quiet(due, ward.zone, ward.quiet) and not kind.in_quiet:
         return [
             Problem(
                 level="warning",
@@ -292,6 +317,8 @@ def _keep(session: Session, by: Actor, ward: Ward, post: Post, draft: Draft, now
     session.add(post)
     session.flush()
     _put_variants(session, post, draft)
+    post.text_digest = repeating.text_digest(session, post)
+    session.add(post)
     record(session, post.ward_id, by, "post.saved", "post", post.id, now, title=post.title, revision=post.revision)
     return post
 
@@ -304,6 +331,13 @@ def _same(kept: Draft, draft: Draft) -> bool:
         return {**one.model_dump(), "outlet_ids": set(one.outlet_ids), "own_words": words}
 
     return said(kept) == said(draft)
+
+
+def _text(draft: Draft) -> dict[str, Any]:
+    """What a reader reads of a draft, and where: what a consent to repeat was given for."""
+    said = draft.model_dump(include={"title", "body", "template_id", "fields"})
+    words = {id: text.strip() for id, text in draft.own_words.items() if text.strip() and id in draft.outlet_ids}
+    return {**said, "own_words": words, "outlet_ids": set(draft.outlet_ids)}
 
 
 def _back_to_draft(session: Session, by: Actor, post: Post, now: datetime) -> None:

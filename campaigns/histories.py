@@ -5,7 +5,7 @@ from typing import Any
 
 from sqlmodel import Session, col, select
 
-from campaigns import views
+from campaigns import urgency, views
 from channels.contract import Message
 from store.tables import Attempt, AuditEvent, Delivery, Metric, Outlet, Post, Variant, Ward
 
@@ -21,6 +21,9 @@ _LABELS = {
     "time": "Giờ đăng",
     "outlets": "Kênh",
     "own_words": "Lời riêng cho kênh",
+    "urgency": "Mức",
+    "grace": "Hạn đăng bù",
+    "repeat_ok": "Đăng lại nội dung cũ",
 }
 
 
@@ -110,6 +113,18 @@ def snapshot(session: Session, post: Post) -> dict[str, Any]:
         "time": post.local_time,
         "outlets": [variant.outlet_id for variant in variants],
         "own_words": {str(variant.outlet_id): variant.body for variant in variants if variant.body},
+        **_unusual(post),
+    }
+
+
+def _unusual(post: Post) -> dict[str, str]:
+    """How urgent, how late, again or not: empty where nothing but the usual was chosen, as before these could be."""
+    kind = urgency.of(post)
+    usual = post.grace_minutes == urgency.grace_minutes(post.urgency)
+    return {
+        "urgency": "" if kind.rank == 0 else kind.words,
+        "grace": "" if usual else urgency.span(post.grace_minutes),
+        "repeat_ok": "người soạn đã đánh dấu đăng lại" if post.repeat_ok else "",
     }
 
 
@@ -123,9 +138,9 @@ def changes(session: Session, ward_id: int, post: Post) -> list[Change] | None:
     names = {outlet.id or 0: outlet.name for outlet in views.outlets(session, ward_id)}
     before, after = last.particulars["what"], snapshot(session, post)
     return [
-        Change(words, _said(key, before.get(key), names), _said(key, after[key], names))
+        Change(words, _said(key, before.get(key, ""), names), _said(key, after[key], names))
         for key, words in _LABELS.items()
-        if before.get(key) != after[key]
+        if before.get(key, "") != after[key]
     ]
 
 

@@ -29,6 +29,7 @@ WINDOW = timedelta(days=30)
 ALIKE = 0.9
 SHINGLE = 3
 MOST = 300
+SHOWN = 5
 FIELD = "repeat_ok"
 OVERRIDE = "Vẫn đăng lại nội dung này"
 
@@ -80,8 +81,7 @@ def text_digest(session: Session, post: Post) -> str:
 
 def digest(around: Scene) -> str:
     """The same of a scene; needs no database."""
-    said = _said(around, None)
-    return hashlib.sha256("".join(said).encode()).hexdigest() if said else ""
+    return _print(_said(around, None))
 
 
 def seal(around: Scene) -> str:
@@ -99,24 +99,35 @@ def errors(session: Session, post: Post, now: datetime) -> list[Problem]:
     """What keeps a post from being submitted or approved as a repetition."""
     if post.repeat_ok or post.rule_id is not None:
         return []
-    found = problems(session, composing.scene(session, post), now)
+    around = composing.scene(session, post)
+    found = [_problem(echo, around) for echo in echoes(session, around, now, exact_only=True)]
     return [problem for problem in found if problem.level == "error"]
 
 
-def echoes(session: Session, around: Scene, now: datetime) -> list[Echo]:
-    """Every earlier post with the same or nearly the same text at one of this post's outlets, the newest first."""
+def echoes(session: Session, around: Scene, now: datetime, exact_only: bool = False) -> list[Echo]:
+    """Every earlier post with the same (or nearly the same) text at this post's outlets, the same first."""
     if around.post.rule_id is not None:
         return []
     mine = {id: said for id, outlet in around.outlets.items() if (said := _said(around, outlet))}
     if not mine:
         return []
     found = []
-    for scene, open_at in _earlier(session, around, set(mine), now):
-        alike = {id: likeness(mine[id], _said(scene, around.outlets[id])) for id in open_at}
+    for scene, open_at in _earlier(session, around, set(mine), now, exact_only):
+        alike = {id: _alike(around, scene, id, mine[id], exact_only) for id in open_at}
         best = max(alike.values(), default=0.0)
         if best >= ALIKE:
             found.append(_echo(scene, [id for id, value in alike.items() if value == best], best, open_at))
-    return sorted(found, key=lambda echo: echo.at or now, reverse=True)
+    found.sort(key=lambda echo: (echo.exact and not echo.from_rule, echo.at or now), reverse=True)
+    return found[:SHOWN]
+
+
+def _alike(around: Scene, scene: Scene, outlet_id: int, mine: Words, exact_only: bool) -> float:
+    """1 where the post says the same again; words of a template's own for a channel make it only nearly the same."""
+    theirs = _said(scene, around.outlets[outlet_id])
+    if mine == theirs:
+        typed = any(one and one.body for one in (around.variants.get(outlet_id), scene.variants.get(outlet_id)))
+        return 1.0 if typed or _said(around, None) == _said(scene, None) else 0.99
+    return 0.0 if exact_only else min(likeness(mine, theirs), 0.99)
 
 
 def _problem(echo: Echo, around: Scene) -> Problem:
@@ -161,10 +172,10 @@ def _title(scene: Scene) -> str:
 
 
 def _earlier(
-    session: Session, around: Scene, outlet_ids: set[int], now: datetime
+    session: Session, around: Scene, outlet_ids: set[int], now: datetime, exact_only: bool
 ) -> Iterable[tuple[Scene, dict[int, datetime | None]]]:
     """Other posts at these outlets, each with the outlets where it counts and when it went out there (None: not yet)."""
-    posts = _candidates(session, around, outlet_ids, now)
+    posts = _candidates(session, around, outlet_ids, now, exact_only)
     if not posts:
         return
     open_at = _open_at(session, posts, outlet_ids)
@@ -175,22 +186,26 @@ def _earlier(
             yield scenes[post.id or 0], places
 
 
-def _candidates(session: Session, around: Scene, outlet_ids: set[int], now: datetime) -> list[Post]:
+def _candidates(session: Session, around: Scene, outlet_ids: set[int], now: datetime, exact_only: bool) -> list[Post]:
     about = around.post.due_at or now
     near = col(Post.due_at).between(about - WINDOW, about + WINDOW)
     at_once = col(Post.due_at).is_(None) & (col(Post.state) == "submitted")
-    goes = select(Variant.post_id).where(col(Variant.outlet_id).in_(outlet_ids))
+    there = select(Variant.id).where(col(Variant.post_id) == col(Post.id), col(Variant.outlet_id).in_(outlet_ids))
     wanted = select(Post).where(
         Post.ward_id == around.ward.id,
         Post.id != (around.post.id or 0),
         col(Post.state).in_(["submitted", "approved", "withdrawn"]),
-        or_(near, at_once),
-        col(Post.id).in_(goes),
     )
-    newest = wanted.order_by(col(Post.id).desc()).limit(MOST)
-    queries = [newest.where(col(Post.rule_id).is_(None)), newest.where(col(Post.rule_id).is_not(None))]
-    if same := digest(around):
-        queries.append(newest.where(Post.text_digest == same))
+    wanted = wanted.order_by(col(Post.id).desc()).limit(MOST)
+    goes, own = there.exists(), there.where(col(Variant.body).is_not(None)).exists()
+    prints = {_print(_said(around, outlet)) for outlet in (None, *around.outlets.values())} - {""}
+    queries = [wanted.where(col(Post.text_digest).in_(prints), or_(near, at_once), goes)]
+    if exact_only:
+        queries.append(wanted.where(near, own))
+    else:
+        queries.append(wanted.where(near, goes, col(Post.rule_id).is_(None)))
+        queries.append(wanted.where(near, goes, col(Post.rule_id).is_not(None)))
+        queries.append(wanted.where(at_once, goes))
     return list({post.id: post for query in queries for post in session.exec(query).all()}.values())
 
 
@@ -252,6 +267,10 @@ def _said(around: Scene, outlet: Outlet | None) -> Words:
             _KNOWN.clear()
         _KNOWN[key] = _read(around, outlet)
     return _KNOWN[key]
+
+
+def _print(said: Words) -> str:
+    return hashlib.sha256("".join(said).encode()).hexdigest() if said else ""
 
 
 def _key(around: Scene, outlet: Outlet | None) -> tuple[Any, ...]:

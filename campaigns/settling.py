@@ -1,4 +1,4 @@
-"""What only a person can decide of a delivery: it is out, send it again, give it up; try again, cancel.
+"""What only a person can decide of a delivery: it is out, send it again, give it up; try again, cancel, take down.
 
 Each decision is a legal move of ``states.LEGAL`` (the database refuses any other), with its audit event in the same
 transaction. A look-up that is under way meanwhile finds another fence and changes nothing.
@@ -9,11 +9,14 @@ from urllib.parse import urlsplit
 
 from sqlmodel import Session
 
+from campaigns import outlets, withdrawing
 from campaigns.audit import Actor, record
+from campaigns.measuring import next_measure
 from campaigns.people import Action, Mistake, require
 from campaigns.states import LEGAL, State
+from channels.contract import Channel
 from content.text import squeeze
-from store.tables import Delivery
+from store.tables import Delivery, Outlet
 
 OPEN = frozenset({State.UNKNOWN, State.NEEDS_HUMAN})
 WAITING = frozenset({State.DUE, State.HELD})
@@ -26,6 +29,9 @@ TOO_LATE = (
     "Nếu vẫn cần đăng, hãy soạn bài với giờ mới và gửi duyệt."
 )
 COMPLETE = "Bài đã ra đủ trên kênh, không có phần nào để đăng lại."
+NOT_BY_MACHINE = "Kênh này không gỡ tự động được. Hãy gỡ bài trên kênh, rồi bấm «Tôi đã gỡ»."
+STILL_OUT = "Bài vẫn còn trên kênh hay đã gỡ là điều cần ghi lại. Hãy chọn «Tôi đã gỡ», «Gỡ lại» hoặc «Vẫn để bài»."
+PARTLY_GONE = "Một phần của bài đã được gỡ. Hãy đợi gỡ xong, hoặc gỡ nốt trên kênh rồi bấm «Tôi đã gỡ»."
 
 
 class MovedOn(Mistake):
@@ -60,6 +66,8 @@ def settle_closed(session: Session, by: Actor, delivery: Delivery, note: str, no
     """A person gives it up: it stays unknown whether it is out. Raises Forbidden or Mistake."""
     require(by, Action.SETTLE, delivery.ward_id)
     _latest(session, delivery, OPEN)
+    if withdrawal_in_doubt(delivery):
+        raise Mistake(STILL_OUT)
     if delivery.state == State.UNKNOWN:
         _move(delivery, State.NEEDS_HUMAN, "", now)
         session.flush()
@@ -87,6 +95,54 @@ def cancel(session: Session, by: Actor, delivery: Delivery, note: str, now: date
     _record(session, by, delivery, "delivery.cancelled", now, note=delivery.detail)
 
 
+def take_down(session: Session, by: Actor, delivery: Delivery, reason: str, now: datetime) -> None:
+    """A person has a published post taken down by the daemon; raises Forbidden or Mistake."""
+    require(by, Action.APPROVE, delivery.ward_id)
+    _latest(session, delivery, frozenset({State.SENT, State.NEEDS_HUMAN}))
+    reason = _reason(reason)
+    if not withdrawing.can(_kind(session, delivery), delivery):
+        raise Mistake(NOT_BY_MACHINE)
+    if delivery.state == State.NEEDS_HUMAN:
+        _in_doubt_only(delivery)
+        _step(session, delivery, State.SENT, now)
+    delivery.tries, delivery.looks, delivery.next_at, delivery.measure_at = 0, 0, now, None
+    _move(delivery, State.WITHDRAWING, reason, now)
+    _record(session, by, delivery, "delivery.withdrawing", now, note=reason)
+
+
+def taken_down_by_hand(session: Session, by: Actor, delivery: Delivery, reason: str, now: datetime) -> None:
+    """A person took it down on the platform and says so («Tôi đã gỡ»); raises Forbidden or Mistake."""
+    require(by, Action.APPROVE, delivery.ward_id)
+    _latest(session, delivery, frozenset({State.SENT, State.WITHDRAWING, State.NEEDS_HUMAN}))
+    reason = _reason(reason)
+    if delivery.state == State.NEEDS_HUMAN:
+        _in_doubt_only(delivery)
+        _step(session, delivery, State.SENT, now)
+    if delivery.state == State.SENT:
+        _step(session, delivery, State.WITHDRAWING, now)
+    delivery.measure_at = None
+    _move(delivery, State.WITHDRAWN, f"{by.name} đã gỡ trên kênh: {reason}", now)
+    _record(session, by, delivery, "delivery.withdrawn_by_hand", now, note=reason)
+
+
+def leave_up(session: Session, by: Actor, delivery: Delivery, now: datetime) -> None:
+    """A person calls a withdrawal off, or saw that the post is still there and leaves it; raises Forbidden or Mistake."""
+    require(by, Action.APPROVE, delivery.ward_id)
+    _latest(session, delivery, frozenset({State.WITHDRAWING, State.NEEDS_HUMAN}))
+    if delivery.state == State.NEEDS_HUMAN:
+        _in_doubt_only(delivery)
+    elif withdrawing.begun(session, delivery):
+        raise Mistake(PARTLY_GONE)
+    delivery.measure_at = next_measure(delivery.sent_at or now, now) if delivery.remote_ids else None
+    _move(delivery, State.SENT, f"{by.name} vẫn để bài trên kênh.", now)
+    _record(session, by, delivery, "delivery.left_up", now)
+
+
+def withdrawal_in_doubt(delivery: Delivery) -> bool:
+    """Whether what a person must look at is a withdrawal: everything was out before."""
+    return delivery.state == State.NEEDS_HUMAN and delivery.part >= delivery.parts > 0
+
+
 def late(delivery: Delivery, now: datetime) -> bool:
     """Whether the time within which it may go out is over (what is partly out may always go on)."""
     return now > delivery.expires_at and delivery.part == 0
@@ -101,6 +157,32 @@ def _latest(session: Session, delivery: Delivery, wanted: frozenset[State]) -> N
 def _in_time(delivery: Delivery, now: datetime) -> None:
     if late(delivery, now):
         raise Mistake(TOO_LATE)
+
+
+def _in_doubt_only(delivery: Delivery) -> None:
+    if not withdrawal_in_doubt(delivery):
+        raise MovedOn(MOVED_ON)
+
+
+def _reason(text: str) -> str:
+    reason = squeeze(text)[:300]
+    if not reason:
+        raise Mistake("Hãy ghi lý do gỡ bài, để về sau còn biết vì sao.")
+    return reason
+
+
+def _kind(session: Session, delivery: Delivery) -> type[Channel] | None:
+    try:
+        return outlets.kind_of(session.get_one(Outlet, delivery.outlet_id))
+    except KeyError:
+        return None
+
+
+def _step(session: Session, delivery: Delivery, to: State, now: datetime) -> None:
+    """A legal move on the way to the one that was decided."""
+    _move(delivery, to, delivery.detail, now)
+    session.add(delivery)
+    session.flush()
 
 
 def _address(url: str) -> str:

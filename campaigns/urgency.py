@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from store.tables import Post
 
 NORMAL, PRIORITY, URGENT = "normal", "priority", "urgent"
-LONGEST_GRACE = timedelta(days=7)
+LONGEST_GRACE_MINUTES = 7 * 24 * 60
 
 
 @dataclass(frozen=True)
@@ -76,6 +76,14 @@ def rank_of(post: Post) -> int:
 def grace_minutes(urgency: str) -> int:
     """How many minutes late a post of this class may go out where its editor chose nothing else."""
     return int(CLASSES.get(urgency, CLASSES[NORMAL]).grace.total_seconds() // 60)
+
+
+def span(minutes: int) -> str:
+    """A grace in words: 30 phút, 6 giờ, 2 ngày."""
+    said = dict(GRACES).get(minutes)
+    if said is not None:
+        return said
+    return f"{minutes // 60} giờ" if minutes % 60 == 0 else f"{minutes} phút"
 
 
 def at_once(post: Post, now: datetime) -> bool:

@@ -36,7 +36,7 @@ def delivery(scene: Scene, state: str = "due", slug: str = "phuong-ta", kind: st
         template = session.exec(select(Template).where(Template.ward_id == ward.id)).one()
         campaign = session.exec(select(Campaign).where(Campaign.ward_id == ward.id)).one()
         draft = Draft(
-            campaign_id=campaign.id or 0, template_id=template.id, fields=FIELDS, outlet_ids=[outlet.id or 0], card=False,
+            campaign_id=campaign.id or 0, template_id=template.id, fields=FIELDS, outlet_ids=[outlet.id or 0], card=False, repeat_ok=True,
             day=f"{now + timedelta(days=1):%d/%m/%Y}", clock="09h30",
         )  # fmt: skip
         post = drafting.save(session, who(scene, "bientap", slug), ward, draft, now)
