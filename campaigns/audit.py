@@ -2,10 +2,12 @@
 
 import hashlib
 import json
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
+from sqlalchemy import insert
 from sqlmodel import Session, col, select
 
 from store.tables import AuditEvent, Ward
@@ -26,6 +28,17 @@ class Actor:
 MACHINE = Actor(None, "Lan Tỏa")
 
 
+@dataclass(frozen=True)
+class Entry:
+    """One event that is about to be recorded."""
+
+    ward_id: int
+    action: str
+    subject: str
+    subject_id: object
+    particulars: dict[str, Any] = field(default_factory=dict)
+
+
 class BrokenChain(RuntimeError):
     """The audit log was changed outside the program: the first event that does not fit is named."""
 
@@ -33,39 +46,62 @@ class BrokenChain(RuntimeError):
 def record(
     session: Session, ward_id: int, actor: Actor, action: str, subject: str, subject_id: object, now: datetime,
     **particulars: Any,
-) -> AuditEvent:  # fmt: skip
+) -> None:  # fmt: skip
     """Add an event to the ward's chain; the caller's transaction carries both the change and this."""
-    session.exec(select(Ward.id).where(Ward.id == ward_id).with_for_update()).one()
-    newest = (AuditEvent.number, AuditEvent.hash)
-    last = session.exec(
-        select(*newest).where(AuditEvent.ward_id == ward_id).order_by(col(AuditEvent.number).desc()).limit(1)
-    ).first()
-    number, previous = (last[0] + 1, last[1]) if last else (1, FIRST)
-    event = AuditEvent(
-        ward_id=ward_id,
-        number=number,
-        at=now,
-        actor_id=actor.user_id,
-        actor=actor.name,
-        action=action,
-        subject=subject,
-        subject_id=str(subject_id),
-        particulars=particulars,
-        previous=previous,
-        hash="",
-    )
-    event.hash = digest(event)
-    session.add(event)
+    record_all(session, actor, [Entry(ward_id, action, subject, subject_id, particulars)], now)
+
+
+def record_all(session: Session, actor: Actor, entries: Sequence[Entry], now: datetime) -> None:
+    """Add several events, in their order, each to the chain of its ward; the wards' chains are locked meanwhile."""
+    if not entries:
+        return
+    ends = _ends(session, sorted({entry.ward_id for entry in entries}))
+    rows = []
+    for entry in entries:
+        number, previous = ends[entry.ward_id]
+        row: dict[str, Any] = {
+            "ward_id": entry.ward_id,
+            "number": number + 1,
+            "at": now,
+            "actor_id": actor.user_id,
+            "actor": actor.name,
+            "action": entry.action,
+            "subject": entry.subject,
+            "subject_id": str(entry.subject_id),
+            "particulars": entry.particulars,
+            "previous": previous,
+        }
+        hash = _digest(row)
+        ends[entry.ward_id] = (number + 1, hash)
+        rows.append({**row, "hash": hash})
     session.flush()
-    return event
+    session.connection().execute(insert(AuditEvent), rows)
+
+
+def _ends(session: Session, ward_ids: list[int]) -> dict[int, tuple[int, str]]:
+    """The number and hash at the end of each ward's chain; the ward's row is locked in the order of ids."""
+    locked = select(Ward.id).where(col(Ward.id).in_(ward_ids)).order_by(col(Ward.id)).with_for_update()
+    session.exec(locked).all()
+    return {ward_id: _end(session, ward_id) for ward_id in ward_ids}
+
+
+def _end(session: Session, ward_id: int) -> tuple[int, str]:
+    # One walk down the index for each ward: max() with group by would read every event of a long history.
+    newest = select(AuditEvent.number, AuditEvent.hash).where(AuditEvent.ward_id == ward_id)
+    found = session.exec(newest.order_by(col(AuditEvent.number).desc()).limit(1)).first()
+    return (found[0], found[1]) if found else (0, FIRST)
 
 
 def digest(event: AuditEvent) -> str:
     """The hash of an event: SHA-256 over its canonical JSON and the hash of the one before."""
+    return _digest(event.model_dump())
+
+
+def _digest(event: dict[str, Any]) -> str:
     text = json.dumps(
         [
-            event.ward_id, event.number, event.at.astimezone(UTC).isoformat(), event.actor_id, event.actor, event.action,
-            event.subject, event.subject_id, event.particulars, event.previous,
+            event["ward_id"], event["number"], event["at"].astimezone(UTC).isoformat(), event["actor_id"], event["actor"],
+            event["action"], event["subject"], event["subject_id"], event["particulars"], event["previous"],
         ],
         ensure_ascii=False, sort_keys=True, separators=(",", ":"),
     )  # fmt: skip

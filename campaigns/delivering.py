@@ -1,96 +1,138 @@
 """The beat «deliver»: the one place where the plain rooms and the network meet.
 
-Claim a wave in one transaction, freeze and stage each message with no transaction open, commit ``wire`` to disk
-before the first byte, publish once, record what happened. At most one visible step is under way per outlet.
+Claim a wave in one transaction, compose and stage each message with no transaction open, commit ``wire`` to disk
+before the first byte, publish once, record what happened. At most one visible step is under way per outlet; a slow
+outlet keeps no other waiting. What several deliveries write at the same time shares one commit.
 """
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
+from collections.abc import Awaitable, Callable, Iterable
 from datetime import datetime, timedelta
 from random import Random
 from typing import Any, TypeVar
 
 from sqlalchemy.exc import OperationalError
-from sqlmodel import Session, col, select, update
+from sqlmodel import Session, col, select, text
 
-from campaigns import composing, moves, outlets, states
+from campaigns import claiming, freezing, moves, outlets, states, wiring
+from campaigns.freezing import Frozen, Letter
+from campaigns.moves import Moved
 from campaigns.outlets import Desk
 from campaigns.people import Mistake
-from campaigns.states import Move, State
-from channels.contract import (
-    EMPTY,
-    Channel,
-    Deferred,
-    Handle,
-    Message,
-    Outcome,
-    Pending,
-    Reason,
-    Refused,
-    Unknown,
-)
+from campaigns.recording import Answered, Clerk, Looked, Staged
+from campaigns.states import State
+from campaigns.wiring import Ready
+from channels.contract import EMPTY, Deferred, Handle, Outcome, Pending, Reason, Refused, Unknown
+from channels.wire import may_leave
 from content.templates import FieldMistakes, TemplateMistake
 from store.engine import Store
-from store.tables import Attempt, Delivery, Outlet, Post, ShortLink
+from store.tables import Delivery, Worker
+from store.together import Aside, Together
 from store.vault import SealBroken
 
 log = logging.getLogger("lantoa.deliver")
 
 Made = TypeVar("Made")
 PATIENCE_SECONDS = 120.0
+LEAVE_WITHIN_SECONDS = 10.0
+LEASE = timedelta(seconds=45)
 RECORD_AGAIN_AFTER = (0.2, 1.0, 3.0)
+LOOK_BACK = timedelta(minutes=5)
 OUR_BUG = "Lỗi chương trình khi dựng bài; đã ghi vào nhật ký máy. Hãy báo người quản trị."
+OUR_BUG_STAGING = "Lỗi chương trình khi chuẩn bị bài; đã ghi vào nhật ký máy."
+OUR_BUG_SENDING = "Lỗi chương trình khi đang gửi; đã ghi vào nhật ký máy."
+OUR_BUG_LOOKING = "Lỗi chương trình khi tra cứu; đã ghi vào nhật ký máy."
+NO_ANSWER = "Nền tảng không trả lời trong thời gian chờ."
+TOO_SLOW_TO_LEAVE = "Máy bị chậm ngay trước khi gửi; chưa có gì được gửi đi."
 
 
-@dataclass(frozen=True)
 class Courier:
     """One life of the daemon: its store, its desk, its boot epoch, its own randomness for back-off.
 
-    ``dropped`` are deliveries whose result this life could not write down; they are settled as a crash would be.
+    ``aside`` runs blocking work (a thread). ``alive`` says whether this life still holds its lease: without it nothing
+    leaves. ``dropped`` are deliveries whose result could not be written down; they are settled as a crash would be.
+    ``freed`` is set whenever a delivery is done and its outlet may be free again.
     """
 
-    store: Store
-    desk: Desk
-    epoch: str
-    chance: Random
-    dropped: set[int] = field(default_factory=set)
+    def __init__(self, store: Store, desk: Desk, epoch: str, chance: Random, aside: Aside = asyncio.to_thread) -> None:
+        self.store, self.desk, self.epoch, self.chance, self.aside = store, desk, epoch, chance, aside
+        self.alive: Callable[[], bool] = lambda: True
+        self.dropped: set[int] = set()
+        self.freed = asyncio.Event()
+        self._under_way: dict[int, asyncio.Task[None]] = {}
+        self._looking: dict[int, asyncio.Task[None]] = {}
+        clerk = Clerk(chance)
+        self._keep = Together[Frozen, Letter](store, "freeze", freezing.keep, aside)
+        self._to_wire = self._together("wire", wiring.to_wire)
+        self._staged = self._together("staged", clerk.staged, RECORD_AGAIN_AFTER)
+        self._published = self._together("published", clerk.published, RECORD_AGAIN_AFTER)
+        self._looked = self._together("looked", clerk.looked, RECORD_AGAIN_AFTER)
 
-    async def deliver(self, limit: int) -> int:
-        """Carry one wave of due deliveries; gives how many were claimed."""
+    async def deliver(self, limit: int, outlet_id: int | None = None) -> int:
+        """Carry one wave of due deliveries, of one outlet or of all, to its end; gives how many were claimed."""
+        before = set(self._under_way)
+        claimed = await self.begin(limit, outlet_id)
+        await _all(task for id, task in list(self._under_way.items()) if id not in before)
+        return claimed
+
+    async def begin(self, limit: int, outlet_id: int | None = None) -> int:
+        """Claim what is due and set out with it, waiting for none; at most ``limit`` are under way at once."""
         if self.dropped:
-            await asyncio.to_thread(self._pick_up)
-        jobs = await asyncio.to_thread(self._claim, limit)
-        done = await asyncio.gather(*(self._carry(id, fence) for id, fence in jobs), return_exceptions=True)
-        for (id, _), failure in zip(jobs, done, strict=True):
-            if isinstance(failure, BaseException):
-                log.error("delivery %s was dropped", id, exc_info=failure)
-                self.dropped.add(id)
-        return len(jobs)
+            await self.aside(self._pick_up)
+        room = limit - len(self._under_way)
+        claims = await self.aside(self._claim, room, outlet_id) if room > 0 else []
+        if claims:
+            await self._set_out(claims)
+        return len(claims)
+
+    async def idle(self) -> None:
+        """Wait until nothing is under way."""
+        while tasks := [*self._under_way.values(), *self._looking.values()]:
+            await _all(tasks)
 
     async def freeze_ahead(self, until: datetime, limit: int) -> int:
         """Write the messages that fall due until then, so that nothing slow is left for their hour; gives how many."""
-        jobs = await asyncio.to_thread(self._unwritten, until, limit)
-        for id, fence in jobs:
+        waiting = await self.aside(self._read, freezing.unwritten, until, limit)
+        for letter in await self.aside(self._letters, waiting):
             try:
-                await asyncio.to_thread(self._freeze, id, fence)
+                await self._keep(await self.aside(freezing.compose, letter, self.desk))
             except Exception:
-                log.warning("freeze ahead %s: will be told at its hour", id, exc_info=True)
-        return len(jobs)
+                log.warning("freeze ahead %s: will be told at its hour", letter.id, exc_info=True)
+        return len(waiting)
+
+    async def stage_ahead(self, until: datetime, limit: int) -> int:
+        """Make ready on the platforms, invisibly, what falls due until then; gives how many were asked."""
+        waiting = await self.aside(self._read, freezing.unstaged, until, limit)
+        await _all([asyncio.ensure_future(self._stage_ahead(one)) for one in await self.aside(self._letters, waiting)])
+        return len(waiting)
 
     async def look(self, limit: int) -> int:
-        """Look up what is unknown and due for a look; gives how many were looked at."""
-        jobs = await asyncio.to_thread(self._unknown, limit)
-        done = await asyncio.gather(*(self._look(id, fence) for id, fence in jobs), return_exceptions=True)
-        for (id, _), failure in zip(jobs, done, strict=True):
-            if isinstance(failure, BaseException):
-                log.error("look %s could not be written down; it is made again", id, exc_info=failure)
-        return len(jobs)
+        """Look up what is unknown and due for a look, and wait for the answers; gives how many were looked at."""
+        before = set(self._looking)
+        looked = await self.begin_looks(limit)
+        await _all(task for id, task in list(self._looking.items()) if id not in before)
+        return looked
+
+    async def begin_looks(self, limit: int) -> int:
+        """Begin to look up what is unknown and due for a look; gives how many."""
+        found = await self.aside(self._read, _unknown, self.desk.now(), limit)
+        wanted = [(id, fence) for id, fence in found if id not in self._looking]
+        for letter in await self.aside(self._letters, wanted):
+            self._start(self._looking, letter.id, self._look(letter))
+        return len(wanted)
 
     def recover(self) -> int:
-        """What another life left in the middle: never due again when it may be out. Gives how many there were."""
-        return self._settle_left(col(Delivery.epoch) != self.epoch)
+        """What lives that are over left in the middle: never due again when it may be out. Gives how many there were.
+
+        On SQLite every other life is over, because the folder's lock proves it; on PostgreSQL a life is over when it
+        has stopped or its lease has run out.
+        """
+        others = col(Delivery.epoch) != self.epoch
+        if self.store.dialect != "sqlite":
+            awake = (col(Worker.stopped_at).is_(None), col(Worker.seen_at) > self.desk.now() - LEASE)
+            others &= col(Delivery.epoch).not_in(select(Worker.epoch).where(*awake))
+        return self._settle_left(others)
 
     def _pick_up(self) -> None:
         mine = (col(Delivery.epoch) == self.epoch) & col(Delivery.id).in_(self.dropped)
@@ -99,260 +141,162 @@ class Courier:
 
     def _settle_left(self, which: Any) -> int:
         now = self.desk.now()
-        with self.store.write() as session:
-            left = select(Delivery).where(col(Delivery.state).in_([State.PREPARED, State.WIRE]), which)
+        with self.store.write("recover") as session:
+            left = select(Delivery).where(
+                text("delivery.state in ('prepared', 'wire', 'unknown')"),
+                col(Delivery.state).in_([State.PREPARED, State.WIRE]),
+                which,
+            )
             found = session.exec(left.order_by(col(Delivery.ward_id), col(Delivery.id)).with_for_update()).all()
+            moved: list[Moved] = []
             for delivery in found:
-                move = states.after_crash(State(delivery.state), moves.settle_time(session, delivery), now)
-                moves.apply(session, delivery, move, now)
+                settle = moves.settle_time(session, delivery)
+                moved.append((delivery, states.after_crash(State(delivery.state), settle, now)))
                 moves.close_attempts(session, delivery, "crash", now)
+            moves.apply_all(session, moved, now)
         return len(found)
 
-    def _claim(self, limit: int) -> list[tuple[int, int]]:
-        now = self.desk.now()
-        with self.store.write() as session:
-            moves.miss(session, now)
-        with self.store.write() as session:
-            claimed: dict[int, Delivery] = {}
-            for delivery in session.exec(moves.waiting(now, limit)).all():
-                claimed.setdefault(delivery.outlet_id, delivery)
-            for busy in session.exec(moves.busy().where(col(Delivery.outlet_id).in_(claimed))).all():
-                claimed.pop(busy, None)
-            chosen = sorted(claimed.values(), key=lambda delivery: (delivery.ward_id, delivery.next_at))
-            moves.take_slots(session, chosen, now)
-            for delivery in chosen:
-                delivery.fence += 1
-                delivery.epoch = self.epoch
-                moves.apply(session, delivery, Move(State.PREPARED, now), now)
-            return [(delivery.id or 0, delivery.fence) for delivery in chosen]
+    def _claim(self, limit: int, outlet_id: int | None = None) -> list[tuple[int, int]]:
+        with self.store.write("claim") as session:
+            return claiming.claim(session, self.epoch, self.desk.now(), limit, outlet_id)
 
-    def _unwritten(self, until: datetime, limit: int) -> list[tuple[int, int]]:
+    def _letters(self, claims: list[tuple[int, int]]) -> list[Letter]:
+        if not claims:
+            return []
         with self.store.read() as session:
-            wanted = (
-                select(Delivery.id, Delivery.fence)
-                .where(Delivery.state == State.DUE, Delivery.next_at <= until, Delivery.parts == 0, Delivery.fence == 0)
-                .order_by(col(Delivery.next_at))
-                .limit(limit)
-            )
-            return [(id or 0, fence) for id, fence in session.exec(wanted).all()]
+            return freezing.letters(session, self.desk, claims)
 
-    async def _carry(self, id: int, fence: int) -> None:
+    def _read(self, query: Callable[..., Made], *what: Any) -> Made:
+        with self.store.read() as session:
+            return query(session, *what)
+
+    async def _set_out(self, claims: list[tuple[int, int]]) -> None:
         try:
-            speaker, message, part, handle, earlier = await asyncio.to_thread(self._freeze, id, fence)
-        except (FieldMistakes, TemplateMistake, Mistake, SealBroken, LookupError) as error:
-            await self._refuse(id, fence, error.args[0] if isinstance(error, KeyError) else str(error))
+            letters = await self.aside(self._letters, claims)
+        except Exception:
+            log.exception("a wave could not be read; it is picked up again")
+            self.dropped.update(id for id, _ in claims)
             return
+        for letter in letters:
+            self._start(self._under_way, letter.id, self._carry(letter))
+
+    def _start(self, tasks: dict[int, asyncio.Task[None]], id: int, work: Any) -> None:
+        task = tasks[id] = asyncio.ensure_future(work)
+        task.add_done_callback(lambda done: self._done(tasks, id, done))
+
+    def _done(self, tasks: dict[int, asyncio.Task[None]], id: int, task: "asyncio.Task[None]") -> None:
+        del tasks[id]
+        self.freed.set()
+        failure = None if task.cancelled() else task.exception()
+        if failure is None and not task.cancelled():
+            return
+        if tasks is self._looking:
+            log.error("look %s could not be written down; it is made again", id, exc_info=failure)
+            return
+        log.error("delivery %s was dropped", id, exc_info=failure)
+        self.dropped.add(id)
+
+    async def _carry(self, letter: Letter) -> None:
+        try:
+            letter = await self._written(letter)
         except OperationalError:
             raise  # the database's trouble is not the post's: it is picked up again
+        except (FieldMistakes, TemplateMistake, Mistake, SealBroken, LookupError) as error:
+            await self._refuse(letter, str(error.args[0] if isinstance(error, KeyError) else error))
+            return
         except Exception:
-            log.exception("freeze %s", id)
-            await self._refuse(id, fence, OUR_BUG)
+            log.exception("freeze %s", letter.id)
+            await self._refuse(letter, OUR_BUG)
             return
-        staged = await self._stage(speaker, message, part, handle)
-        if not isinstance(staged, Handle):
-            await written(self._after_stage, id, fence, staged)
-            return
-        attempt = await asyncio.to_thread(self._to_wire, id, fence, staged)
-        if attempt is not None:
-            outcome = await self._publish(speaker, message, part, staged, earlier)
-            await written(self._after_publish, id, fence, attempt, outcome)
-
-    async def _refuse(self, id: int, fence: int, detail: str) -> None:
-        await written(self._after_stage, id, fence, Refused(reason=Reason.MISCONFIGURED, detail=detail))
-
-    def _freeze(self, id: int, fence: int) -> tuple[Channel, Message, int, Handle, tuple[str, ...]]:
-        with self.store.read() as session:
-            delivery = moves.one(session, Delivery, id)
-            outlet = moves.one(session, Outlet, delivery.outlet_id)
-            speaker = self.desk.channel(outlet)
-            around = composing.scene(session, moves.one(session, Post, delivery.post_id))
-            home = None if delivery.message else self._home(session, around, delivery, outlet)
-        handle = Handle.model_validate(delivery.handle) if delivery.handle else EMPTY
-        if delivery.message:
-            message = Message.model_validate(delivery.message)
+        staged = await self._stage(letter)
+        if isinstance(staged, Handle):
+            await self._leave(letter, staged)
         else:
-            message = self._compose(around, outlet, speaker, delivery, fence, home)
-        return speaker, message, delivery.part, handle, tuple(delivery.remote_ids)
+            await self._staged(Staged(letter.id, letter.fence, staged))
 
-    def _compose(
-        self,
-        around: composing.Scene,
-        outlet: Outlet,
-        speaker: Channel,
-        delivery: Delivery,
-        fence: int,
-        home: str | None,
-    ) -> Message:
-        site = self.desk.files.public_url
-        link = None if composing.is_home(speaker) else f"{site}/s/{delivery.key}"
-        message = composing.message(around, outlet, speaker, delivery.key, link, self.desk.files)
-        message = message.model_copy(update={"due_at": delivery.due_at})
-        errors = [problem.text for problem in speaker.validate(message) if problem.level == "error"]
-        if errors:
-            raise Mistake(" ".join(errors))
-        with self.store.write() as session:
-            kept = {"message": message.model_dump(mode="json"), "parts": len(message.parts)}
-            mine = (col(Delivery.id) == delivery.id, col(Delivery.fence) == fence)
-            # Whoever writes ahead while another claims finds another fence, and leaves the row and its link alone.
-            still_mine = session.exec(update(Delivery).where(*mine).values(**kept)).rowcount == 1
-            if link and still_mine and _prints(message, link) and session.get(ShortLink, delivery.key) is None:
-                session.add(
-                    ShortLink(
-                        code=delivery.key,
-                        ward_id=delivery.ward_id,
-                        delivery_id=delivery.id or 0,
-                        target=composing.target(around, home, site),
-                        created_at=self.desk.now(),
-                    )
-                )
-        return message
+    async def _written(self, letter: Letter) -> Letter:
+        assert letter.speaker  # noqa: S101 - raises what kept the channel from being built
+        if letter.frozen is not None:
+            return letter
+        return await self._keep(await self.aside(freezing.compose, letter, self.desk))
 
-    def _home(self, session: Session, around: composing.Scene, delivery: Delivery, outlet: Outlet) -> str | None:
-        if composing.is_home(outlets.kind_of(outlet)):
-            return None
-        together = (
-            Delivery.post_id == delivery.post_id,
-            Delivery.due_at == delivery.due_at,
-            Delivery.state != State.CANCELLED,
-        )
-        for sibling in session.exec(select(Delivery).where(*together)).all():
-            try:
-                found = self._address(around, sibling, moves.one(session, Outlet, sibling.outlet_id))
-            except Exception:
-                log.warning("no address from delivery %s", sibling.id, exc_info=True)
-                continue
-            if found is not None:
-                return found
-        return None
+    async def _refuse(self, letter: Letter, detail: str) -> None:
+        refused = Refused(reason=Reason.MISCONFIGURED, detail=detail)
+        await self._staged(Staged(letter.id, letter.fence, refused))
 
-    def _address(self, around: composing.Scene, sibling: Delivery, outlet: Outlet) -> str | None:
-        if not composing.is_home(outlets.kind_of(outlet)):
-            return None
-        speaker = self.desk.channel(outlet)
-        if sibling.message:
-            return speaker.address(Message.model_validate(sibling.message))
-        made = composing.message(around, outlet, speaker, sibling.key, None, self.desk.files)
-        return speaker.address(made.model_copy(update={"due_at": sibling.due_at}))
+    async def _leave(self, letter: Letter, handle: Handle) -> None:
+        ready_at = asyncio.get_running_loop().time()
+        attempt = await self._to_wire(Ready(letter.id, letter.fence, handle))
+        if attempt is not None:
+            outcome = await self._publish(letter, handle, ready_at + LEAVE_WITHIN_SECONDS)
+            await self._published(Answered(letter.id, letter.fence, attempt, outcome))
 
-    async def _stage(self, speaker: Channel, message: Message, part: int, handle: Handle) -> Handle | Outcome:
+    async def _stage(self, letter: Letter) -> Handle | Outcome:
         try:
-            return await _patiently(speaker.stage(message, part, handle))
+            return await _patiently(letter.speaker.stage(letter.message, letter.part, letter.handle))
         except Exception:
-            log.exception("stage %s", message.key)
-            return Deferred(reason=Reason.BUSY, detail="Lỗi chương trình khi chuẩn bị bài; đã ghi vào nhật ký máy.")
+            log.exception("stage %s", letter.message.key)
+            return Deferred(reason=Reason.BUSY, detail=OUR_BUG_STAGING)
 
-    async def _publish(
-        self, speaker: Channel, message: Message, part: int, handle: Handle, earlier: tuple[str, ...]
-    ) -> Outcome:
+    async def _stage_ahead(self, letter: Letter) -> None:
         try:
-            return await _patiently(speaker.publish(message, part, handle, earlier))
+            staged = await _patiently(letter.speaker.stage(letter.message, letter.part, letter.handle))
+        except Exception:
+            log.warning("stage ahead %s: will be tried at its hour", letter.id, exc_info=True)
+            return
+        handle = staged.handle if isinstance(staged, Pending) else staged
+        if isinstance(handle, Handle) and handle != EMPTY:
+            await self.aside(self._keep_handle, letter, handle)
+
+    def _keep_handle(self, letter: Letter, handle: Handle) -> None:
+        with self.store.write("staged") as session:
+            freezing.keep_handle(session, letter, handle)
+
+    async def _publish(self, letter: Letter, handle: Handle, until: float) -> Outcome:
+        # A life that was frozen since it wrote «wire» may have been given up meanwhile: what has not left stays.
+        loop = asyncio.get_running_loop()
+        may_leave.set(lambda: loop.time() < until and self.alive())
+        if not may_leave.get()():
+            return Deferred(reason=Reason.UNREACHABLE, detail=TOO_SLOW_TO_LEAVE)
+        try:
+            return await _patiently(letter.speaker.publish(letter.message, letter.part, handle, letter.earlier))
         except TimeoutError:
-            return Unknown(detail="Nền tảng không trả lời trong thời gian chờ.")
+            return Unknown(detail=NO_ANSWER)
         except Exception:
-            log.exception("publish %s", message.key)
-            return Unknown(detail="Lỗi chương trình khi đang gửi; đã ghi vào nhật ký máy.")
+            log.exception("publish %s", letter.message.key)
+            return Unknown(detail=OUR_BUG_SENDING)
 
-    def _to_wire(self, id: int, fence: int, handle: Handle) -> int | None:
-        now = self.desk.now()
-        with self.store.write() as session:
-            delivery = moves.mine(session, id, fence, State.PREPARED)
-            if delivery is None:
-                return None
-            obstacle = moves.obstacle(session, delivery, now)
-            if obstacle is not None:
-                moves.apply(session, delivery, obstacle, now)
-                return None
-            delivery.wire_at = now
-            delivery.handle = handle.model_dump(mode="json")
-            moves.apply(session, delivery, Move(State.WIRE, now), now)
-            attempt = Attempt(
-                ward_id=delivery.ward_id,
-                delivery_id=id,
-                fence=fence,
-                part=delivery.part,
-                verb="publish",
-                started_at=now,
-            )
-            session.add(attempt)
-            session.flush()
-            return attempt.id
-
-    def _after_stage(self, id: int, fence: int, outcome: Outcome) -> None:
-        now = self.desk.now()
-        with self.store.write() as session:
-            delivery = moves.mine(session, id, fence, State.PREPARED)
-            if delivery is None:
-                return
-            if isinstance(outcome, Pending):
-                delivery.handle = outcome.handle.model_dump(mode="json")
-            move = states.after_stage(outcome, moves.standing(session, delivery), now, self.chance)
-            session.add(moves.attempt(delivery, "stage", outcome, now))
-            moves.settle(session, delivery, move, now)
-
-    def _after_publish(self, id: int, fence: int, attempt_id: int, outcome: Outcome) -> None:
-        now = self.desk.now()
-        with self.store.write() as session:
-            attempt = moves.one(session, Attempt, attempt_id)
-            attempt.ended_at, attempt.outcome = now, type(outcome).__name__.lower()
-            attempt.reason, attempt.detail = moves.why(outcome)
-            session.add(attempt)
-            delivery = moves.mine(session, id, fence, State.WIRE)
-            if delivery is None:
-                return
-            if isinstance(outcome, Pending):
-                delivery.handle = outcome.handle.model_dump(mode="json")
-            move = states.after_publish(outcome, moves.standing(session, delivery), now, self.chance)
-            moves.settle(session, delivery, move, now)
-
-    def _unknown(self, limit: int) -> list[tuple[int, int]]:
-        now = self.desk.now()
-        with self.store.read() as session:
-            wanted = (
-                select(Delivery.id, Delivery.fence)
-                .where(Delivery.state == State.UNKNOWN, Delivery.next_at <= now)
-                .order_by(col(Delivery.next_at))
-                .limit(limit)
-            )
-            return [(id or 0, fence) for id, fence in session.exec(wanted).all()]
-
-    async def _look(self, id: int, fence: int) -> None:
+    async def _look(self, letter: Letter) -> None:
         started = self.desk.now()
         try:
-            speaker, message, part, handle, _ = await asyncio.to_thread(self._freeze, id, fence)
-            since = await asyncio.to_thread(self._since, id)
-            found = await _patiently(speaker.find(message, part, handle, since))
+            letter = await self._written(letter)
+            since = (letter.envelope.delivery.wire_at or letter.envelope.delivery.due_at) - LOOK_BACK
+            found = await _patiently(letter.speaker.find(letter.message, letter.part, letter.handle, since))
         except Exception:
-            log.exception("look %s", id)
-            found = outlets.unclear("Lỗi chương trình khi tra cứu; đã ghi vào nhật ký máy.")
-        await written(self._after_look, id, fence, found, started)
+            log.exception("look %s", letter.id)
+            found = outlets.unclear(OUR_BUG_LOOKING)
+        await self._looked(Looked(letter.id, letter.fence, found, started))
 
-    def _since(self, id: int) -> datetime:
-        with self.store.read() as session:
-            delivery: Delivery = moves.one(session, Delivery, id)
-            return (delivery.wire_at or delivery.due_at) - timedelta(minutes=5)
+    def _together(
+        self, what: str, act: Callable[..., list[Any]], again_after: tuple[float, ...] = ()
+    ) -> Together[Any, Any]:
+        def at_this_moment(session: Session, jobs: list[Any]) -> list[Any]:
+            return act(session, jobs, self.desk.now())
 
-    def _after_look(self, id: int, fence: int, found: Any, started: datetime) -> None:
-        now = self.desk.now()
-        with self.store.write() as session:
-            delivery = moves.mine(session, id, fence, State.UNKNOWN)
-            if delivery is None:
-                return
-            move = states.after_look(found, moves.standing(session, delivery), started, now, self.chance)
-            session.add(
-                Attempt(
-                    ward_id=delivery.ward_id, delivery_id=id, fence=fence, part=delivery.part, verb="look",
-                    started_at=started, ended_at=now, outcome=found.verdict, detail=found.detail,
-                )
-            )  # fmt: skip
-            delivery.looks += 1
-            if move.state is State.DUE and not move.part_done:
-                delivery.resent, delivery.looks = True, 0
-            moves.settle(session, delivery, move, now)
+        return Together(self.store, what, at_this_moment, self.aside, again_after)
 
 
-def _prints(message: Message, link: str) -> bool:
-    """Whether a reader meets the link: a text that is heard has none, and nobody is counted through it."""
-    return any(link in (part.link, part.marker) or link in part.body for part in message.parts)
+def _unknown(session: Session, now: datetime, limit: int) -> list[tuple[int, int]]:
+    waiting = (text("delivery.state in ('prepared', 'wire', 'unknown')"), Delivery.state == State.UNKNOWN)
+    wanted = select(Delivery.id, Delivery.fence).where(*waiting, Delivery.next_at <= now)
+    found = session.exec(wanted.order_by(col(Delivery.next_at), col(Delivery.id)).limit(limit)).all()
+    return [(id or 0, fence) for id, fence in found]
+
+
+async def _all(tasks: Iterable[asyncio.Task[None]]) -> None:
+    """Wait for these; what failed was said where it failed."""
+    if waiting := list(tasks):
+        await asyncio.wait(waiting)
 
 
 async def _patiently(asked: Awaitable[Made]) -> Made:

@@ -87,6 +87,8 @@ LOOK_BUDGET = timedelta(minutes=30)
 PENDING_EVERY = timedelta(seconds=5)
 SOONEST = timedelta(seconds=1)
 FINISH_WITHIN = timedelta(hours=6)
+OUTLETS_OWN = frozenset({Reason.OUTSIDE_HOURS, Reason.RATE_LIMITED, Reason.QUOTA, Reason.UNREACHABLE})
+"""What says something of the outlet and nothing of the delivery: it costs no try, and ends when the delivery expires."""
 
 
 @dataclass(frozen=True)
@@ -200,8 +202,8 @@ def _one_more_out(remote_id: str, url: str | None, standing: Standing, now: date
 
 
 def _again(outcome: Deferred, standing: Standing, now: datetime, chance: Random) -> Move:
-    waits_for_window = outcome.reason in (Reason.OUTSIDE_HOURS, Reason.RATE_LIMITED, Reason.QUOTA)
-    if not waits_for_window and standing.tries + 1 >= MAX_TRIES:
+    burns = outcome.reason not in OUTLETS_OWN
+    if burns and standing.tries + 1 >= MAX_TRIES:
         return Move(State.FAILED, now, outcome.reason, outcome.detail or "Đã thử nhiều lần mà không gửi được.")
     at = max(outcome.retry_at or back_off(standing.tries, now, chance), now + SOONEST)
     if standing.part and at > standing.expires_at + FINISH_WITHIN:
@@ -212,7 +214,7 @@ def _again(outcome: Deferred, standing: Standing, now: datetime, chance: Random)
             outcome.reason,
             f"Mới đăng được {standing.part}/{standing.parts} phần. {outcome.detail}".strip(),
         )
-    return Move(State.DUE, at, outcome.reason, outcome.detail, burns_try=not waits_for_window)
+    return Move(State.DUE, at, outcome.reason, outcome.detail, burns_try=burns)
 
 
 def _refused(outcome: Refused, now: datetime) -> Move:

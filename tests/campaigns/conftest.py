@@ -9,13 +9,15 @@ from random import Random
 import pytest
 from sqlmodel import Session
 
-from campaigns import approving, drafting, outlets
+from campaigns import approving, drafting, freezing, outlets, wiring
 from campaigns.audit import MACHINE, Actor
 from campaigns.delivering import Courier
 from campaigns.drafting import Draft
 from campaigns.outlets import Desk
 from campaigns.planning import plan
 from campaigns.timetable import local
+from campaigns.wiring import Ready
+from channels.contract import Handle
 from channels.wire import Wire
 from store.engine import Store
 from store.files import Files
@@ -55,7 +57,7 @@ class House:
         clock = local(due, self.ward.zone)
         given = {
             "campaign_id": self.campaign.id, "title": "Nhắc nộp hồ sơ", "body": body, "day": clock.strftime("%d/%m/%Y"),
-            "clock": clock.strftime("%Hh%M"), "outlet_ids": [self.outlet.id],
+            "clock": clock.strftime("%Hh%M"), "outlet_ids": [self.outlet.id], "repeat_ok": True,
         }  # fmt: skip
         return Draft.model_validate({**given, **values})
 
@@ -116,3 +118,17 @@ def build_house(store: Store, tmp_path: Path, clock: Callable[[], datetime], kin
         outlet = outlets.connect(session, admin, wards[0].id or 0, kind, "Kênh thử", {}, desk.vault, now)
     assert MACHINE.user_id is None
     return House(store, desk, wards[0], campaign, editor, approver, neighbour, wards[1], outlet, admin)
+
+
+def freeze(courier: Courier, id: int, fence: int) -> None:
+    """Compose and keep the message of one claimed delivery, as a courier does."""
+    [letter] = courier._letters([(id, fence)])
+    frozen = freezing.compose(letter, courier.desk)
+    with courier.store.write("freeze") as session:
+        freezing.keep(session, [frozen])
+
+
+def to_wire(courier: Courier, id: int, fence: int) -> int | None:
+    """Write ``wire`` for one delivery, as a courier does just before the first byte."""
+    with courier.store.write("wire") as session:
+        return wiring.to_wire(session, [Ready(id, fence, Handle())], courier.desk.now())[0]

@@ -3,19 +3,22 @@
 import asyncio
 import threading
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 from sqlalchemy.exc import OperationalError
-from sqlmodel import col, select, update
+from sqlmodel import Session, col, select, update
 
-from campaigns import approving, delivering, drafting, outlets
+from campaigns import approving, delivering, drafting, outlets, wiring
 from campaigns.delivering import Courier
+from campaigns.freezing import Letter
 from campaigns.planning import plan
+from campaigns.recording import Clerk
 from campaigns.states import State
+from campaigns.wiring import Ready
 from channels.contract import Deferred, Found, Handle, Reason, Unknown
 from store.tables import Delivery, Outlet, Post, ShortLink
-from tests.campaigns.conftest import House, build_house
+from tests.campaigns.conftest import House, build_house, freeze, to_wire
 from tests.campaigns.scripted import Lost, Platform
 
 pytestmark = pytest.mark.anyio
@@ -73,10 +76,12 @@ async def test_an_answer_that_cannot_be_written_down_ends_as_unknown_and_is_look
     delivery = house.planned(clock() + HOUR)
     clock.forward(hours=1)
     monkeypatch.setattr(delivering, "RECORD_AGAIN_AFTER", (0.0,))
-    courier = house.courier()
     with monkeypatch.context() as broken:
-        broken.setattr(Courier, "_after_publish", _disk_full)
+        broken.setattr(Clerk, "published", _disk_full)
+        courier = house.courier()
         await courier.deliver(10)
+    lost, courier = courier, house.courier(courier.epoch)
+    courier.dropped |= lost.dropped
     assert (house.see(delivery).state, courier.dropped) == (State.WIRE, {delivery.id})
     clock.forward(seconds=1)
     await courier.deliver(10)
@@ -96,15 +101,15 @@ async def test_a_database_that_is_busy_for_a_moment_loses_no_answer(
     delivery = house.planned(clock() + HOUR)
     clock.forward(hours=1)
     monkeypatch.setattr(delivering, "RECORD_AGAIN_AFTER", (0.0, 0.0))
-    real, refusals = Courier._after_publish, [1]
+    real, refusals = Clerk.published, [1]
 
-    def once_busy(self: Courier, *what: object) -> None:
+    def once_busy(self: Clerk, *what: object) -> object:
         if refusals:
             refusals.pop()
             _disk_full()
-        real(self, *what)  # type: ignore[arg-type]
+        return real(self, *what)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(Courier, "_after_publish", once_busy)
+    monkeypatch.setattr(Clerk, "published", once_busy)
     await house.courier().deliver(10)
     assert house.see(delivery).state == State.SENT
 
@@ -115,23 +120,24 @@ async def test_one_job_that_fails_does_not_lose_the_others(
     ids = _outlets(house, 3)
     _plan(house, clock() + HOUR, ids, posts=1)
     clock.forward(hours=1)
-    real = Courier._freeze
+    real = wiring.to_wire
 
-    def broken_at_one(self: Courier, id: int, fence: int) -> object:
-        with self.store.read() as session:
-            if session.get_one(Delivery, id).outlet_id == ids[0]:
-                _disk_full()
-        return real(self, id, fence)
+    def broken_at_one(session: Session, ready: list[Ready], now: datetime) -> object:
+        if any(session.get_one(Delivery, one.id).outlet_id == ids[0] for one in ready):
+            _disk_full()
+        return real(session, ready, now)
 
     with monkeypatch.context() as broken:
-        broken.setattr(Courier, "_freeze", broken_at_one)
+        broken.setattr(wiring, "to_wire", broken_at_one)
         courier = house.courier()
         assert await courier.deliver(10) == 3
     with house.store.read() as session:
         states = dict(session.exec(select(Delivery.outlet_id, Delivery.state)).all())
     assert [states[id] for id in ids] == [State.PREPARED, State.SENT, State.SENT]
     clock.forward(seconds=2)
-    await courier.deliver(10)
+    mended = house.courier(courier.epoch)
+    mended.dropped |= courier.dropped
+    await mended.deliver(10)
     assert len(platform.posts) == 3
 
 
@@ -153,8 +159,8 @@ async def test_a_life_left_in_the_wire_of_a_plug_in_that_is_gone_can_still_be_re
     clock.forward(hours=1)
     killed = house.courier("killed")
     [(id, fence)] = killed._claim(10)
-    killed._freeze(id, fence)
-    killed._to_wire(id, fence, Handle())
+    freeze(killed, id, fence)
+    to_wire(killed, id, fence)
     with house.store.write() as session:
         session.exec(update(Outlet).values(kind="gone"))
     again = house.courier("again")
@@ -185,9 +191,9 @@ async def test_writing_ahead_and_claiming_at_once_leave_one_message_and_one_link
     clock.forward(hours=1)
     courier = house.courier()
     [(id, fence)] = courier._claim(10)
-    ahead = threading.Thread(target=lambda: courier._freeze(id, 0))
+    ahead = threading.Thread(target=lambda: freeze(courier, id, 0))
     ahead.start()
-    courier._freeze(id, fence)
+    freeze(courier, id, fence)
     ahead.join()
     with house.store.read() as session:
         assert session.exec(select(ShortLink.code)).all() == [delivery.key]
@@ -198,7 +204,7 @@ async def test_a_late_writer_ahead_writes_nothing_over_a_claim(house: House, clo
     clock.forward(hours=1)
     courier = house.courier()
     courier._claim(10)
-    courier._freeze(delivery.id or 0, 0)
+    freeze(courier, delivery.id or 0, 0)
     assert house.see(delivery).message is None
 
 
@@ -212,13 +218,13 @@ async def test_text_changed_behind_the_digest_does_not_go_out(house: House, plat
 
 
 def _between_freeze_and_wire(house: House, monkeypatch: pytest.MonkeyPatch, act: Callable[[], object]) -> None:
-    real = Courier._to_wire
+    real = Courier._leave
 
-    def interrupted(self: Courier, *what: object) -> int | None:
+    async def interrupted(self: Courier, letter: Letter, handle: Handle) -> None:
         act()
-        return real(self, *what)  # type: ignore[arg-type]
+        await real(self, letter, handle)
 
-    monkeypatch.setattr(Courier, "_to_wire", interrupted)
+    monkeypatch.setattr(Courier, "_leave", interrupted)
 
 
 async def test_an_outlet_paused_at_the_last_moment_stays_silent(

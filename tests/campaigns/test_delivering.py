@@ -12,7 +12,7 @@ from campaigns.planning import plan
 from campaigns.states import State
 from channels.contract import Deferred, Found, Handle, Pending, Reason, Refused, Unknown
 from store.tables import Attempt, AuditEvent, Delivery, Outlet, Post
-from tests.campaigns.conftest import House, build_house
+from tests.campaigns.conftest import House, build_house, freeze, to_wire
 from tests.campaigns.scripted import Lost, Platform
 
 pytestmark = pytest.mark.anyio
@@ -111,7 +111,7 @@ async def test_an_unreachable_platform_is_tried_again_later(house: House, platfo
     courier = house.courier()
     await courier.deliver(10)
     waiting = house.see(delivery)
-    assert (waiting.state, waiting.tries) == (State.DUE, 1)
+    assert (waiting.state, waiting.tries) == (State.DUE, 0)
     assert waiting.next_at > clock()
     clock.forward(minutes=2)
     await courier.deliver(10)
@@ -164,8 +164,8 @@ async def test_a_killed_daemon_doubles_nothing(house: House, platform: Platform,
     killed = house.courier("killed")
     [(id, fence)] = killed._claim(10)
     if left_in == State.WIRE:
-        killed._freeze(id, fence)
-        assert killed._to_wire(id, fence, Handle()) is not None
+        freeze(killed, id, fence)
+        assert to_wire(killed, id, fence) is not None
         platform.posts.append((delivery.key, 0))
     assert house.see(delivery).state == left_in
     again = house.courier("again")
@@ -184,7 +184,7 @@ async def test_an_answer_with_an_old_fence_changes_nothing(house: House, clock) 
     zombie = house.courier("zombie")
     [(id, fence)] = zombie._claim(10)
     house.courier("again").recover()
-    assert zombie._to_wire(id, fence, Handle()) is None
+    assert to_wire(zombie, id, fence) is None
     assert house.see(delivery).state == State.DUE
 
 

@@ -72,7 +72,7 @@ def paper() -> Iterator[Paper]:
 @pytest.fixture
 async def reader(house: House, paper: Paper):
     desk = replace(house.desk, wire=Wire(Guard(frozenset({f"127.0.0.1:{paper.port}"})), timeout=5))
-    yield replace(house.courier(), desk=desk)
+    yield replace(house, desk=desk).courier()
     await desk.wire.close()
 
 

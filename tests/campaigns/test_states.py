@@ -117,7 +117,7 @@ def test_after_a_crash_what_may_be_out_is_unknown(left_in: State) -> None:
     ("outcome", "state", "burns"),
     [
         (OUT, State.SENT, False),
-        (Deferred(reason=Reason.UNREACHABLE), State.DUE, True),
+        (Deferred(reason=Reason.UNREACHABLE), State.DUE, False),
         (Deferred(reason=Reason.BUSY), State.DUE, True),
         (Deferred(reason=Reason.RATE_LIMITED), State.DUE, False),
         (Deferred(reason=Reason.OUTSIDE_HOURS), State.DUE, False),
@@ -218,7 +218,7 @@ def test_back_off_stays_within_its_bounds(tries: int, seed: int) -> None:
 
 
 def test_tries_end_with_failure_in_words() -> None:
-    move = after_publish(Deferred(reason=Reason.UNREACHABLE), standing(tries=MAX_TRIES - 1), NOW, Random(1))
+    move = after_publish(Deferred(reason=Reason.BUSY), standing(tries=MAX_TRIES - 1), NOW, Random(1))
     assert (move.state, move.reason, move.detail) == (
-        State.FAILED, Reason.UNREACHABLE, "Đã thử nhiều lần mà không gửi được.",
+        State.FAILED, Reason.BUSY, "Đã thử nhiều lần mà không gửi được.",
     )  # fmt: skip

@@ -1,0 +1,99 @@
+"""The claim: of every free outlet its first due delivery, and no two visible steps of one outlet at once."""
+
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import bindparam
+from sqlmodel import Session, col, select, text, update
+
+from campaigns import moves
+from campaigns.moves import spoken_by
+from campaigns.states import Move, State
+from store.tables import Attempt, Delivery, Instance, Outlet, Utc
+
+# Partial indexes serve a query only where their predicate stands in it word for word, hence text instead of columns.
+_FIRST = """(select x.id from delivery x where x.outlet_id = o.id and x.state = 'due' and x.rank = {rank}
+    and x.next_at <= :now order by x.next_at, x.id limit 1)"""
+
+FREE = f"""delivery.id in (select coalesce({", ".join(_FIRST.format(rank=rank) for rank in (2, 1, 0))})
+  from outlet o
+  where o.state = 'open'
+    and (o.next_slot_at is null or o.next_slot_at <= :now) and (o.rest_until is null or o.rest_until <= :now)
+    and not exists (select 1 from delivery b where b.outlet_id = o.id and b.state in ('prepared', 'wire', 'unknown')
+      and (b.state <> 'unknown' or b.looks = 0))
+    and not exists (select 1 from hold h where h.released_at is null and h.kind = 'person'
+      and (h.ward_id is null or h.ward_id = o.ward_id)))"""  # noqa: S608 - constants only
+
+
+def claim(
+    session: Session, epoch: str, now: datetime, limit: int, outlet_id: int | None = None
+) -> list[tuple[int, int]]:
+    """Take up to ``limit`` due deliveries for this boot epoch, of one outlet or of all; gives their (id, fence)."""
+    if session.exec(select(Instance.safe_mode)).one():
+        return []
+    moves.miss(session, now)
+    found = session.exec(waiting(now, limit, outlet_id)).all()
+    _read_outlets(session, found)
+    chosen = [delivery for delivery in found if _within_quota(session, delivery, now)]
+    _take_slots(session, chosen, now)
+    for delivery in chosen:
+        delivery.fence += 1
+        delivery.epoch = epoch
+    moves.apply_all(session, [(delivery, Move(State.PREPARED, now)) for delivery in chosen], now)
+    return [(delivery.id or 0, delivery.fence) for delivery in chosen]
+
+
+def waiting(now: datetime, limit: int, outlet_id: int | None = None) -> Any:
+    """The deliveries that may be claimed now, most urgent and earliest first, locked together with their outlets."""
+    # The outlet's row is locked too: two workers on PostgreSQL never take two deliveries of one outlet.
+    query = (
+        select(Delivery)
+        .join(Outlet, col(Outlet.id) == col(Delivery.outlet_id))
+        .where(text(FREE).bindparams(bindparam("now", now, type_=Utc())))
+        .where(text("delivery.state = 'due'"), Delivery.next_at <= now, Outlet.state == "open")
+        .order_by(col(Delivery.rank).desc(), col(Delivery.next_at), col(Delivery.id))
+        .limit(limit)
+        .with_for_update(of=[Delivery, Outlet], skip_locked=True)
+    )
+    return query.where(Delivery.outlet_id == outlet_id) if outlet_id else query
+
+
+def _read_outlets(session: Session, found: Any) -> None:
+    ids = {delivery.outlet_id for delivery in found}
+    if ids:
+        session.exec(select(Outlet).where(col(Outlet.id).in_(ids))).all()
+
+
+def _take_slots(session: Session, claimed: list[Delivery], now: datetime) -> None:
+    """No outlet of these speaks again before its spacing has passed."""
+    for delivery in sorted(claimed, key=lambda one: one.outlet_id):
+        spacing = timedelta(seconds=spoken_by(session, delivery).spacing_seconds)
+        outlet = moves.one(session, Outlet, delivery.outlet_id)
+        outlet.next_slot_at = now + spacing
+        session.add(outlet)
+
+
+def _within_quota(session: Session, delivery: Delivery, now: datetime) -> bool:
+    """Whether one more visible step keeps every quota of the outlet; else it waits until the window has room."""
+    limits = getattr(spoken_by(session, delivery), "limits", None)
+    for quota in limits.quotas if limits else ():
+        window = timedelta(seconds=quota.seconds)
+        oldest = session.exec(_nth_newest(delivery.outlet_id, now - window, quota.count)).first()
+        if oldest is not None:
+            free = update(Outlet).where(col(Outlet.id) == delivery.outlet_id).values(next_slot_at=oldest + window)
+            session.exec(free)
+            return False
+    return True
+
+
+def _nth_newest(outlet_id: int, since: datetime, count: int) -> Any:
+    """The moment of the ``count``-th newest visible step of an outlet after ``since``."""
+    return (
+        select(Attempt.started_at)
+        .join(Delivery, col(Delivery.id) == col(Attempt.delivery_id))
+        .where(Delivery.outlet_id == outlet_id, col(Delivery.wire_at) > since)
+        .where(Attempt.verb == "publish", Attempt.started_at > since)
+        .order_by(col(Attempt.started_at).desc())
+        .offset(count - 1)
+        .limit(1)
+    )
