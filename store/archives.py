@@ -3,13 +3,11 @@
 Reading one checks every byte against the manifest before anything is used (https://age-encryption.org/v1).
 """
 
-import errno
 import gzip
 import hashlib
 import io
 import os
 import re
-import shutil
 import tarfile
 import threading
 import zlib
@@ -72,12 +70,12 @@ def pack(file: IO[bytes], manifest: Manifest, files: dict[str, Path], recipient:
     if recipient is None:
         _tar(file, manifest, files)
         return
+    into = _Telling(file)
     with _piped(lambda pipe: _tar(pipe, manifest, files)) as plain:
         try:
-            pyrage.encrypt_io(plain, file, [recipient])
-        except (pyrage.EncryptError, OSError):
-            raise_when_full(Path(file.name).parent)
-            raise
+            pyrage.encrypt_io(plain, into, [recipient])
+        except pyrage.EncryptError as error:
+            raise into.failed or error from error
 
 
 def unpack(path: Path, into: Path, identities: tuple[Any, ...] = ()) -> Manifest:
@@ -123,10 +121,22 @@ def identities(path: Path) -> tuple[Any, ...]:
     return found
 
 
-def raise_when_full(folder: Path) -> None:
-    """Raise the OSError of a full disk if this folder's disk is full: some libraries hide which error it was."""
-    if shutil.disk_usage(folder).free < BLOCK:
-        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(folder))
+class _Telling:
+    """A file that tells which error kept it from being written: pyrage says only that there was one."""
+
+    def __init__(self, file: IO[bytes]) -> None:
+        self._file = file
+        self.failed: OSError | None = None
+
+    def write(self, block: bytes) -> int:
+        try:
+            return self._file.write(block)
+        except OSError as error:
+            self.failed = error
+            raise
+
+    def flush(self) -> None:
+        self._file.flush()
 
 
 def _tar(file: IO[bytes], manifest: Manifest, files: dict[str, Path]) -> None:
@@ -169,8 +179,17 @@ def _plain(file: IO[bytes], path: Path, identities: tuple[Any, ...]) -> Iterator
         return
     if not identities:
         raise BadArchive(f"Bản sao lưu «{path.name}» đã mã hóa; hãy chỉ tệp khóa giải mã bằng --identity.")
-    with _piped(lambda pipe: pyrage.decrypt_io(file, pipe, list(identities))) as plain:
+    with _piped(lambda pipe: _decrypt(file, pipe, identities)) as plain:
         yield plain
+
+
+def _decrypt(file: IO[bytes], into: IO[bytes], identities: tuple[Any, ...]) -> None:
+    try:
+        pyrage.decrypt_io(file, into, list(identities))
+    except OSError as error:
+        if error.errno is None:  # pyrage's word for a block that was altered: no device said anything
+            raise EOFError(str(error)) from error
+        raise
 
 
 @contextmanager

@@ -167,10 +167,10 @@ def _said_when_full() -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
             raise
         raise CannotBackUp(
-            "Đĩa đã đầy nên việc sao lưu dừng lại; không để lại tệp ghi dở. "
+            "Đĩa đã đầy (hoặc không nhận tệp lớn như vậy) nên việc sao lưu dừng lại; không để lại tệp ghi dở. "
             "Hãy dọn bớt đĩa, hoặc chọn nơi khác bằng --out."
         ) from error
 

@@ -16,10 +16,10 @@ from pathlib import Path
 from sqlalchemy import Connection, inspect
 from sqlalchemy.engine import make_url
 
-from store.archives import raise_when_full
 from store.engine import Store
 
 VERSION_TABLE = "alembic_version"
+LEAST_FREE = 1 << 20
 
 
 class CannotCopy(RuntimeError):
@@ -143,7 +143,8 @@ def _run_into(path: Path, program: str, url: str, *words: str) -> None:
     try:
         run(program, url, *words)
     except CannotCopy:
-        raise_when_full(path.parent)
+        if shutil.disk_usage(path.parent).free < LEAST_FREE:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path)) from None
         raise
 
 
