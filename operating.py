@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import socket
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from datetime import timedelta
 from pathlib import Path
 
@@ -23,15 +23,17 @@ from channels.twin import Place
 from content.plans import Plan, load_plans
 from rehearsal import site_token, twins
 from scheduler import Daemon, desk, lock, own_addresses, utc_now
-from settings import Settings
+from settings import VERSION, Settings
 from store.engine import Store
 from store.tables import Outlet, Post, Source, Ward
+from web.health import Life, Watch
 
 Say = Callable[[str], object]
 OnSignal = Callable[[Callable[[], None]], None]
 
 FIRST_POST_AFTER = timedelta(seconds=12)
 DEMO_DAYS = 7
+CONSOLE_FINISHES_SECONDS = 4
 
 
 class CannotStart(RuntimeError):
@@ -86,10 +88,11 @@ async def _operate(settings: Settings, store: Store, on_signal: OnSignal, say: S
     _check_port(settings.web.host, settings.web.port)
     speaking = desk(settings, allow=own_addresses(settings))
     daemon = Daemon(store, speaking, settings)
+    watch = Watch(Life.STARTING, VERSION, settings.ops.metrics_token)
     site = web.public.build(
         store, speaking.files, utc_now, lambda ward: site_token(speaking.vault, ward), settings.web.public_url
     )
-    server = _server(settings, store, speaking, site)
+    server = _server(settings, store, speaking, site, watch)
     async with _with_twins(settings):
         serving = asyncio.create_task(server.serve())
         while not server.started:
@@ -98,8 +101,10 @@ async def _operate(settings: Settings, store: Store, on_signal: OnSignal, say: S
             await asyncio.sleep(0.05)
 
         def stop() -> None:
+            if watch.life is Life.STOPPING:
+                server.force_exit = True
+            watch.life = Life.STOPPING
             daemon.stop()
-            server.should_exit = True
 
         on_signal(stop)
         if greeting:
@@ -107,6 +112,7 @@ async def _operate(settings: Settings, store: Store, on_signal: OnSignal, say: S
         say(f"Bảng điều khiển: http://{settings.web.host}:{settings.web.port}/quan-tri")
         say(f"Trang công khai: {settings.web.public_url}/")
         say(greeting)
+        watch.life = Life.READY
         try:
             await daemon.run()
         finally:
@@ -126,16 +132,25 @@ async def _with_twins(settings: Settings) -> AsyncIterator[None]:
         yield
 
 
-def _server(settings: Settings, store: Store, speaking: Desk, site: Starlette) -> uvicorn.Server:
+class _Server(uvicorn.Server):
+    """Leaves the signals to the program around it, which stops the delivery first and the console last."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Take none."""
+        yield
+
+
+def _server(settings: Settings, store: Store, speaking: Desk, site: Starlette, watch: Watch) -> uvicorn.Server:
     secure = settings.web.public_url.startswith("https://")
-    app = web.app.build(store, speaking, secure=secure, rehearsal=settings.mode == "rehearsal", public=site)
+    rehearsal = settings.mode == "rehearsal"
+    app = web.app.build(store, speaking, secure=secure, rehearsal=rehearsal, public=site, watch=watch)
     config = uvicorn.Config(
         app, host=settings.web.host, port=settings.web.port, log_config=None, lifespan="off", ws="none", server_header=False,
         proxy_headers=bool(settings.web.proxies), forwarded_allow_ips=list(settings.web.proxies),
+        access_log=False, timeout_graceful_shutdown=CONSOLE_FINISHES_SECONDS,
     )  # fmt: skip
-    server = uvicorn.Server(config)
-    server.install_signal_handlers = lambda: None  # type: ignore[attr-defined]
-    return server
+    return _Server(config)
 
 
 def _seed(settings: Settings, store: Store) -> None:
