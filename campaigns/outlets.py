@@ -97,7 +97,7 @@ def pause(session: Session, by: Actor, outlet: Outlet, reason: str, now: datetim
 def resume(session: Session, by: Actor, outlet: Outlet, now: datetime) -> None:
     """Open a paused outlet again."""
     require(by, Action.SETTLE, outlet.ward_id)
-    outlet.state, outlet.paused_reason, outlet.failures = "open", "", 0
+    outlet.state, outlet.paused_reason, outlet.failures, outlet.rest_until = "open", "", 0, None
     session.add(outlet)
     record(session, outlet.ward_id, by, "outlet.resumed", "outlet", outlet.id, now)
 
