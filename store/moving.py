@@ -68,9 +68,10 @@ def move(
                     told(table.name, _copy(table, here, there))
             _set_sequences(there)
             return _proved(here, there)
-    except DBAPIError as error:
+    except (DBAPIError, ValueError) as error:  # the driver itself refuses what PostgreSQL's text cannot hold
+        said = error.orig if isinstance(error, DBAPIError) else error
         raise CannotMove(
-            f"Cơ sở dữ liệu đích không nhận dữ liệu: {error.orig}. Ở đích chưa có gì thay đổi; hãy kiểm tra rồi chạy lại."
+            f"Cơ sở dữ liệu đích không nhận dữ liệu: {said}. Ở đích chưa có gì thay đổi; hãy kiểm tra rồi chạy lại."
         ) from error
 
 
