@@ -9,7 +9,7 @@ import asyncio
 import hashlib
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from random import Random
 from typing import Any, Protocol
 
@@ -65,8 +65,8 @@ class Pace:
     """How many are in flight, how many are taken in one commit, and how many may be on the wire in all."""
 
     at_once: int = 64
-    group: int = 256
-    room: int = 512
+    group: int = 512
+    room: int = 1024
 
     @classmethod
     def of(cls, certainty: Certainty) -> "Pace":
@@ -83,7 +83,8 @@ async def drain(
     Ends between two groups for a hold, a pause, a withdrawal or ``stopping``, and when the platform says so (limit
     reached, account shut, nobody answers). When it is cancelled it first writes down what it knows.
     """
-    fan = _fan(courier, delivery_id, fence, speaker, message, stopping, pace)
+    delivery = await _aside(courier)(_read, courier, delivery_id)
+    fan = _fan(courier, delivery, fence, speaker, message, stopping, pace)
     await fan.written(fan.roster.begin, fan.now())
     await fan.run()
     return await fan.verdict()
@@ -92,14 +93,19 @@ async def drain(
 async def lend_a_hand(courier: Worker, *, stopping: asyncio.Event | None = None, pace: Pace | None = None) -> int:
     """Join the fan-outs that other workers are draining (PostgreSQL); gives how many recipients were sent to."""
     sent = 0
-    for delivery_id, fence, speaker, message in await _aside(courier)(_joinable, courier):
-        fan = _fan(courier, delivery_id, fence, speaker, message, stopping, pace)
+    for delivery, speaker, message in await _aside(courier)(_joinable, courier):
+        fan = _fan(courier, delivery, delivery.fence, speaker, message, stopping, pace)
         await fan.run()
         sent += fan.sent
     return sent
 
 
-def _joinable(courier: Worker) -> list[tuple[int, int, Channel, Message]]:
+def _read(courier: Worker, delivery_id: int) -> Delivery:
+    with courier.store.read() as session:
+        return session.get_one(Delivery, delivery_id)
+
+
+def _joinable(courier: Worker) -> list[tuple[Delivery, Channel, Message]]:
     waits = select(ROWS.c.id).where(
         ROWS.c.delivery_id == Delivery.id, text("recipient.state = 'waiting'"), ROWS.c.next_at <= courier.desk.now()
     )
@@ -109,15 +115,15 @@ def _joinable(courier: Worker) -> list[tuple[int, int, Channel, Message]]:
     with courier.store.read() as session:
         for delivery in session.exec(select(Delivery).where(under_way, *theirs, waits.exists())).all():
             speaker = courier.desk.channel(session.get_one(Outlet, delivery.outlet_id))
-            found.append((delivery.id or 0, delivery.fence, speaker, Message.model_validate(delivery.message)))
+            found.append((delivery, speaker, Message.model_validate(delivery.message)))
     return found
 
 
 def _fan(
-    courier: Worker, delivery_id: int, fence: int, speaker: Channel, message: Message,
+    courier: Worker, delivery: Delivery, fence: int, speaker: Channel, message: Message,
     stopping: asyncio.Event | None, pace: Pace | None,
 ) -> "_Fan":  # fmt: skip
-    roster = Roster(courier.store, courier.epoch, delivery_id, fence, speaker)
+    roster = Roster(courier.store, courier.epoch, delivery, fence, speaker)
     return _Fan(courier, roster, speaker, message, stopping or asyncio.Event(), pace or Pace.of(speaker.certainty))
 
 
@@ -215,7 +221,8 @@ class _Fan:
         self.on_wire += len(taken)
         clock = asyncio.get_running_loop().time()
         for one in taken:
-            self.queue.put_nowait(replace(one, at=clock + one.at, until=clock + one.at + GUARD_SECONDS))
+            at = clock + one.at
+            self.queue.put_nowait(one._replace(at=at, until=at + GUARD_SECONDS))
         return list(taken)
 
     async def _lane(self) -> None:

@@ -1,9 +1,8 @@
 """What becomes of one recipient of a fan-out, as a pure decision; and when it keeps the others from being tried."""
 
-from dataclasses import dataclass
 from datetime import datetime
 from random import Random
-from typing import assert_never
+from typing import NamedTuple, assert_never
 
 from campaigns.states import MAX_TRIES, back_off
 from channels.contract import Deferred, Outcome, Pending, Published, Reason, Refused, Unknown
@@ -13,8 +12,7 @@ LONGEST = 500
 CLOSES = frozenset({Reason.UNAUTHORIZED, Reason.MISCONFIGURED})
 
 
-@dataclass(frozen=True, slots=True)
-class Fate:
+class Fate(NamedTuple):
     """What becomes of a recipient: ``sent``, ``failed``, ``unknown``, or ``waiting`` again from ``next_at``."""
 
     state: str

@@ -8,7 +8,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import bindparam, func, text
 from sqlalchemy.sql.elements import ColumnElement
@@ -54,8 +54,7 @@ _RECORD = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Taken:
+class Taken(NamedTuple):
     """A recipient whose ``wire`` is on disk; ``at`` is the loop's time before which it may not be sent, ``until`` the last."""
 
     id: int

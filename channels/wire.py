@@ -242,7 +242,7 @@ class Wire:
                     keepalive_timeout=KEPT_SECONDS,
                 ),
                 cookie_jar=aiohttp.DummyCookieJar(), trust_env=False, headers={"user-agent": self.user_agent},
-                timeout=aiohttp.ClientTimeout(total=self.timeout * 2, connect=self.timeout),
+                timeout=aiohttp.ClientTimeout(total=self.timeout * 2, sock_connect=self.timeout),
             )  # fmt: skip
         return self._kept
 
