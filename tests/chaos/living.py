@@ -31,13 +31,14 @@ HOUSEKEEPING = 0.25
 @dataclass(frozen=True)
 class Order:
     """What a life is told: its seed, where it dies (the n-th passing of a point), how far its clock is ahead (virtual
-    seconds), after how many real seconds it gives up."""
+    seconds), after how many real seconds it gives up, and how often it asks whether all is done (real seconds)."""
 
     seed: int = 1
     point: str = ""
     nth: int = 1
     skip: float = 0.0
     patience: float = 120.0
+    asking: float = 0.25
 
     def dumps(self) -> dict[str, Any]:
         """As JSON values."""
@@ -96,7 +97,7 @@ async def _work(world: World, order: Order, store: Store) -> int:
     daemon.begin()
     courier, loop = daemon.courier, asyncio.get_running_loop()
     house, end = loop.time() + HOUSEKEEPING, loop.time() + order.patience
-    looks = loop.time()
+    asks = looks = loop.time()
     while loop.time() < end:
         courier.freed.clear()
         await courier.begin(world.wave)
@@ -105,11 +106,13 @@ async def _work(world: World, order: Order, store: Store) -> int:
             await courier.begin_looks(world.wave)
         if loop.time() >= house:
             house = loop.time() + HOUSEKEEPING
+            with contextlib.suppress(OperationalError):  # as the daemon's beats: said, and done again next time
+                await asyncio.to_thread(_keep_house, daemon)
+        if loop.time() >= asks:
+            asks = loop.time() + order.asking
             if await asyncio.to_thread(_finished, store):
                 await courier.idle()
                 return DONE
-            with contextlib.suppress(OperationalError):  # as the daemon's beats: said, and done again next time
-                await asyncio.to_thread(_keep_house, daemon)
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(courier.freed.wait(), NAP)
     return TIRED

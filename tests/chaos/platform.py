@@ -86,24 +86,27 @@ class Platform:
         if method == "GET":
             return self._read("read", lambda: self._look(letter, outlet, key, part, query.get("id", "")))
         if letter == "b" and steps[4:] == ["draft"]:
-            return self._read("draft", lambda: self._draft(key, part))
+            return self._read("draft", lambda: self._draft(key, part), self._scripted(f"{key}/draft"))
         return self._visible(key, lambda: self._effect(letter, outlet, key, part, query.get("id", "")))
 
     def _visible(self, key: str, effect: Callable[[], "Reply"]) -> "Reply":
         self.state.requests[key] = self.state.requests.get(key, 0) + 1
         self._write(["request", key])
-        script = self.state.scripts.get(key)
-        fault = script.pop(0) if script else ("ok" if script is not None else self._fault(FAULTS))
+        fault = self._scripted(key) or self._fault(FAULTS)
         self.state.faults[fault] = self.state.faults.get(fault, 0) + 1
         if fault in BEFORE:
             return _failing(fault, None, self.ways)
         return _failing(fault, effect(), self.ways)
 
-    def _read(self, what: str, answer: Callable[[], "Reply"]) -> "Reply":
-        fault = self._fault(SHY)
+    def _read(self, what: str, answer: Callable[[], "Reply"], scripted: str = "") -> "Reply":
+        fault = scripted or self._fault(SHY)
         if fault != "ok":
             self.state.faults[f"{what}_{fault}"] = self.state.faults.get(f"{what}_{fault}", 0) + 1
         return answer() if fault == "ok" else _failing(fault, None, self.ways)
+
+    def _scripted(self, name: str) -> str:
+        script = self.state.scripts.get(name)
+        return script.pop(0) if script else ""
 
     def _fault(self, table: dict[str, float]) -> str:
         drawn = self.chance.random()

@@ -96,7 +96,7 @@ class Served:
         return told
 
     def script(self, answers: dict[str, list[str]]) -> None:
-        """What the next visible requests of these keys meet, in order; afterwards ``ok``."""
+        """What the next visible requests of these keys meet, in order (``key/draft``: the next drafts); then as drawn."""
         self.ask("script", answers)
 
     def ways(self, **ways: float) -> None:
