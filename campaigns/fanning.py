@@ -41,7 +41,7 @@ RECORD_AGAIN_AFTER = (0.2, 1.0, 3.0, 5.0, 10.0, 10.0)
 
 
 class Worker(Protocol):
-    """What is needed of a courier; its ``aside``, where it has one, says how blocking work is run."""
+    """What is needed of a courier: its ``aside``, where it has one, says how blocking work is run, ``alive`` if its lease holds."""
 
     @property
     def store(self) -> Store:
@@ -150,6 +150,7 @@ class _Fan:
 
     def __post_init__(self) -> None:
         self.now = self.courier.desk.now
+        self.alive: Callable[[], bool] = getattr(self.courier, "alive", lambda: True)
         self.keyed = self.speaker.certainty is Certainty.KEYED
         self.refill = self.pace.room - self.pace.group
         self.queue: asyncio.Queue[Taken | None] = asyncio.Queue()
@@ -239,7 +240,7 @@ class _Fan:
         clock = asyncio.get_running_loop().time
         if (wait := one.at - clock()) > 0:
             await asyncio.sleep(wait)
-        return not self.ends and not self.stopping.is_set() and clock() < one.until
+        return not self.ends and not self.stopping.is_set() and clock() < one.until and self.alive()
 
     async def _send(self, one: Taken) -> Outcome:
         try:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import bindparam, exists, select
+from sqlalchemy import bindparam, exists, select, true
 from sqlmodel import Session, col
 
 from campaigns import recipients, states
@@ -20,9 +20,10 @@ from campaigns.recipients import EVENT, ROWS, Taken
 from campaigns.states import State
 from channels.contract import Channel, Deferred, Outcome, Published, Quota, Reason, Refused, Unknown
 from store.engine import Store
-from store.tables import Delivery, Hold, Instance, Outlet, Post
+from store.tables import Delivery, Hold, Instance, Outlet, Post, Worker
 
 SOON = timedelta(seconds=2)
+LEASE = timedelta(seconds=45)
 PACED_UP_TO_SECONDS = 60
 Heard = list[tuple[Taken, Fate]]
 
@@ -57,10 +58,9 @@ class Roster:
     speaker: Channel
 
     def begin(self, now: datetime) -> None:
-        """Before the first group: what this process itself left, who unsubscribed, a list that came too late to be finished."""
-        mine = (ROWS.c.delivery_id == self.delivery.id) & (ROWS.c.epoch == self.epoch)
+        """Before the first group: what ended lives left, who unsubscribed, a list that came too late to be finished."""
         with self.store.write("fan") as session:
-            recipients.recover(session, mine, now)
+            recipients.recover(session, (ROWS.c.delivery_id == self.delivery.id) & self._ended(now), now)
             recipients.drop_unsubscribed(session, self.delivery)
             if now > self.delivery.expires_at + states.FINISH_WITHIN:
                 self._record(session, now, too_late=recipients.call_off(session, self.delivery, now))
@@ -82,6 +82,13 @@ class Roster:
             if told := _counted(heard, back, taken):
                 self._record(session, now, fence=self.fence, **told)
         return taken, ends
+
+    def _ended(self, now: datetime) -> Any:
+        """Whose wires nobody listens to any more: this process's own (it begins anew), and those of lives that are over."""
+        if self.store.dialect == "sqlite":
+            return true()
+        awake = (col(Worker.stopped_at).is_(None), col(Worker.seen_at) > now - LEASE)
+        return (ROWS.c.epoch == self.epoch) | ROWS.c.epoch.not_in(select(col(Worker.epoch)).where(*awake))
 
     def _record(self, session: Session, now: datetime, **told: int) -> None:
         record(session, self.delivery.ward_id, MACHINE, EVENT, "delivery", self.delivery.id, now, **told)

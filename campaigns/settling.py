@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 from sqlmodel import Session
 
-from campaigns import outlets, withdrawing
+from campaigns import outlets, recipients
 from campaigns.audit import Actor, record
 from campaigns.measuring import next_measure
 from campaigns.people import Action, Mistake, require
@@ -42,6 +42,7 @@ def settle_sent(session: Session, by: Actor, delivery: Delivery, url: str, now: 
     """A person saw it on the channel, at ``url`` if it has an address; raises Forbidden or Mistake."""
     require(by, Action.SETTLE, delivery.ward_id)
     _latest(session, delivery, OPEN)
+    recipients.accept(session, delivery, now)
     delivery.url = _address(url) or delivery.url
     delivery.part = max(delivery.part, delivery.parts)
     delivery.sent_at = delivery.sent_at or delivery.wire_at or now
@@ -57,6 +58,7 @@ def settle_again(session: Session, by: Actor, delivery: Delivery, now: datetime)
     if delivery.parts and delivery.part >= delivery.parts:
         raise Mistake(COMPLETE)
     _in_time(delivery, now)
+    recipients.again(session, delivery, now)
     delivery.tries, delivery.looks, delivery.resent, delivery.next_at = 0, 0, True, now
     _move(delivery, State.DUE, f"{by.name} cho đăng lại.", now)
     _record(session, by, delivery, "delivery.settled_again", now)
@@ -66,6 +68,7 @@ def settle_closed(session: Session, by: Actor, delivery: Delivery, note: str, no
     """A person gives it up: it stays unknown whether it is out. Raises Forbidden or Mistake."""
     require(by, Action.SETTLE, delivery.ward_id)
     _latest(session, delivery, OPEN)
+    recipients.accept(session, delivery, now)
     if withdrawal_in_doubt(delivery):
         raise Mistake(STILL_OUT)
     if delivery.state == State.UNKNOWN:
@@ -91,6 +94,7 @@ def cancel(session: Session, by: Actor, delivery: Delivery, note: str, now: date
     _latest(session, delivery, WAITING)
     if delivery.part:
         raise Mistake("Một phần của bài đã ra trên kênh, không hủy được nữa. Hãy đợi kết quả rồi xử lý.")
+    recipients.call_off(session, delivery, now)
     _move(delivery, State.CANCELLED, squeeze(note)[:300] or f"{by.name} hủy lượt đăng này.", now)
     _record(session, by, delivery, "delivery.cancelled", now, note=delivery.detail)
 
@@ -100,7 +104,7 @@ def take_down(session: Session, by: Actor, delivery: Delivery, reason: str, now:
     require(by, Action.APPROVE, delivery.ward_id)
     _latest(session, delivery, frozenset({State.SENT, State.NEEDS_HUMAN}))
     reason = _reason(reason)
-    if not withdrawing.can(_kind(session, delivery), delivery):
+    if not removals.can(_kind(session, delivery), delivery):
         raise Mistake(NOT_BY_MACHINE)
     if delivery.state == State.NEEDS_HUMAN:
         _in_doubt_only(delivery)
@@ -131,7 +135,7 @@ def leave_up(session: Session, by: Actor, delivery: Delivery, now: datetime) -> 
     _latest(session, delivery, frozenset({State.WITHDRAWING, State.NEEDS_HUMAN}))
     if delivery.state == State.NEEDS_HUMAN:
         _in_doubt_only(delivery)
-    elif withdrawing.begun(session, delivery):
+    elif removals.begun(session, delivery):
         raise Mistake(PARTLY_GONE)
     delivery.measure_at = next_measure(delivery.sent_at or now, now) if delivery.remote_ids else None
     _move(delivery, State.SENT, f"{by.name} vẫn để bài trên kênh.", now)
