@@ -1,6 +1,7 @@
 """``lantoa``: the program's command line."""
 
 import asyncio
+import contextlib
 import getpass
 import logging
 import signal
@@ -15,16 +16,20 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
+from sqlalchemy.engine import make_url
 from sqlalchemy.exc import DBAPIError
 from sqlmodel import select
 
+import journaling
 import keeping
 import operating
+import worker
 from campaigns.audit import MACHINE, Actor
 from campaigns.people import Mistake, Role, add_user
 from channels.contract import Capability
 from channels.registry import kinds
 from content.plans import PlanMistake, load_plans, read_plan
+from journaling import Redactor
 from rehearsal import CannotRehearse
 from rehearsal import rehearse as run_rehearsal
 from scheduler import SecondDaemon
@@ -56,12 +61,24 @@ CAN = {
 }
 EXPECTED = (
     BadSettings, OldSchema, SecondDaemon, SealBroken, Mistake, PlanMistake, CannotRehearse, operating.CannotStart,
-    *keeping.EXPECTED,
+    *keeping.EXPECTED, worker.CannotWork,
 )  # fmt: skip
 
 
 def _settings() -> Settings:
     return load()
+
+
+def _with_log(settings: Settings) -> Settings:
+    """The same settings, with the technical log begun as they say."""
+    journaling.begin(settings.ops.log, Redactor(settings.ops.metrics_token, make_url(settings.database_url).password))
+    return settings
+
+
+def say(words: str) -> None:
+    """Tell whoever started the program; a screen or file that takes nothing (its disk is full) stops nobody."""
+    with contextlib.suppress(OSError):
+        screen.print(words)
 
 
 def _store(settings: Settings) -> Store:
@@ -73,13 +90,13 @@ def _store(settings: Settings) -> Store:
 @app.command()
 def up() -> None:
     """Chạy bảng điều khiển và bộ lập lịch (vận hành thật)."""
-    asyncio.run(operating.up(_settings(), _until_signal, screen.print))
+    asyncio.run(operating.up(_with_log(_settings()), _until_signal, say))
 
 
 @app.command(name="demo")
 def demo_() -> None:
     """Chạy bản trình diễn hai phường ở chế độ diễn tập, tự chuẩn bị mọi thứ."""
-    asyncio.run(operating.demo(_settings(), _until_signal, screen.print))
+    asyncio.run(operating.demo(_with_log(_settings()), _until_signal, say))
 
 
 @app.command()
@@ -112,8 +129,20 @@ def migrate() -> None:
     """Đưa cơ sở dữ liệu lên phiên bản mới nhất."""
     store = Store(_settings().database_url)
     store.migrate()
+    worker.migrate_wakes(store)
     store.close()
     screen.print("Cơ sở dữ liệu đã ở phiên bản mới nhất.")
+
+
+@app.command(name="worker")
+def worker_(
+    concurrency: Annotated[int, typer.Option(min=1, max=200, help="Số kênh được gửi cùng lúc.")] = 16,
+) -> None:
+    """Chạy một tiến trình gửi, bao nhiêu cũng được và trên máy nào cũng được; cần PostgreSQL."""
+    settings = _settings()
+    store = worker.opened(settings)
+    asyncio.run(worker.work(settings, store, concurrency, _until_signal))
+    store.close()
 
 
 @ward_.command("add")

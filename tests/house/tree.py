@@ -7,7 +7,17 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 ROOMS = ("campaigns", "channels", "content", "store", "web")
-DOORS = ("cli.py", "keeping.py", "journaling.py", "notifying.py", "operating.py", "rehearsal.py", "scheduler.py", "settings.py")
+DOORS = (
+    "cli.py",
+    "keeping.py",
+    "journaling.py",
+    "notifying.py",
+    "operating.py",
+    "rehearsal.py",
+    "scheduler.py",
+    "settings.py",
+    "worker.py",
+)
 OUTSIDE = {
     ".git", ".venv", "node_modules", "__pycache__", ".mypy_cache", ".ruff_cache", ".import_linter_cache", ".hypothesis",
     "data", "out", "build", "dist", "lantoa.egg-info",
