@@ -11,7 +11,6 @@ import logging
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from random import Random
 from typing import Any
 
 from sqlmodel import Session, col, func, select, text
@@ -21,16 +20,14 @@ from campaigns.audit import MACHINE, record
 from campaigns.delivering import Courier, written
 from campaigns.measuring import next_measure
 from campaigns.people import Mistake
-from campaigns.states import State, back_off
+from campaigns.removals import DOUBTFUL, GONE, LOOK, MAX_DOUBTS, NOT_SURE, VERB, Next, after, tried
+from campaigns.states import State
 from channels.contract import (
     EMPTY,
-    Capability,
     Channel,
-    Deferred,
     Found,
     Message,
     Outcome,
-    Published,
     Reason,
     Refused,
     Unknown,
@@ -38,17 +35,11 @@ from channels.contract import (
 from store.tables import Attempt, Delivery, Instance, Outlet
 from store.vault import SealBroken
 
-MAX_DOUBTS = 6
 LEASE = timedelta(minutes=5)
 PATIENCE_SECONDS = 60.0
 LOOK_BACK = timedelta(minutes=5)
-VERB = "withdraw"
-LOOK = "withdraw_look"
-GONE = frozenset({"published", "absent"})
-DOUBTFUL = frozenset({"unknown", "crash"})
 OUR_BUG = "Lỗi chương trình khi gỡ bài; đã ghi vào nhật ký máy."
 NO_ANSWER = "Nền tảng không trả lời trong thời gian chờ."
-NOT_SURE = "Đã yêu cầu gỡ nhiều lần mà không biết chắc bài đã mất chưa. Hãy mở kênh xem rồi chọn một cách bên dưới."
 
 _ACTIONS = {
     State.WITHDRAWN: "delivery.withdrawn",
@@ -57,17 +48,6 @@ _ACTIONS = {
 }
 
 log = logging.getLogger("lantoa.withdraw")
-
-
-@dataclass(frozen=True)
-class Next:
-    """What becomes of a delivery that is being taken down; ``doubt`` counts one more answer that said nothing."""
-
-    state: State
-    at: datetime
-    reason: str = ""
-    detail: str = ""
-    doubt: bool = False
 
 
 @dataclass(frozen=True)
@@ -83,43 +63,6 @@ class Job:
     remote_ids: tuple[str, ...]
     gone: frozenset[int]
     doubtful: frozenset[int] = field(default=frozenset())
-
-
-def can(kind: type[Channel] | None, delivery: Delivery) -> bool:
-    """Whether the daemon can take this delivery down: the channel knows how, and every part has its id."""
-    able = kind is not None and Capability.WITHDRAW in kind.capabilities
-    return (
-        able and bool(delivery.remote_ids) and all(delivery.remote_ids) and len(delivery.remote_ids) >= delivery.parts
-    )
-
-
-def begun(session: Session, delivery: Delivery) -> bool:
-    """Whether a part of it is gone already."""
-    return any(said in GONE for said in _tried(session, delivery).values())
-
-
-def after(
-    outcome: Outcome, doubted: bool, tries: int, doubts: int, settle: timedelta, now: datetime, chance: Random
-) -> Next | None:
-    """What follows from one part's answer; None when the part is gone and the next one may be asked. Pure.
-
-    ``doubted``: an earlier try of this part had no answer, so «there is no such post» says that it worked.
-    """
-    match outcome:
-        case Published():
-            return None
-        case Deferred():
-            at = max(outcome.retry_at or now, back_off(tries, now, chance))
-            return Next(State.WITHDRAWING, at, outcome.reason.value, outcome.detail)
-        case Refused() if outcome.reason is Reason.NOT_FOUND and doubted:
-            return None
-        case Refused():
-            return Next(State.SENT, now, outcome.reason.value, outcome.detail)
-        case _:
-            if doubts + 1 >= MAX_DOUBTS:
-                return Next(State.NEEDS_HUMAN, now, detail=NOT_SURE, doubt=True)
-            at = max(now + settle, back_off(doubts, now, chance))
-            return Next(State.WITHDRAWING, at, detail=getattr(outcome, "detail", ""), doubt=True)
 
 
 async def withdraw(courier: Courier, limit: int) -> int:
@@ -175,7 +118,7 @@ def _end_left_open(session: Session, delivery: Delivery, now: datetime) -> None:
 
 def _job(courier: Courier, session: Session, delivery: Delivery) -> Job:
     speaker, trouble = _speaker(courier, session.get_one(Outlet, delivery.outlet_id))
-    tried = _tried(session, delivery)
+    seen = tried(session, delivery)
     return Job(
         id=delivery.id or 0,
         fence=delivery.fence,
@@ -184,8 +127,8 @@ def _job(courier: Courier, session: Session, delivery: Delivery) -> Job:
         message=Message.model_validate(delivery.message) if delivery.message else None,
         since=(delivery.wire_at or delivery.sent_at or delivery.due_at) - LOOK_BACK,
         remote_ids=tuple(delivery.remote_ids),
-        gone=frozenset(part for part, said in tried.items() if said in GONE),
-        doubtful=frozenset(part for part, said in tried.items() if said in DOUBTFUL),
+        gone=frozenset(part for part, said in seen.items() if said in GONE),
+        doubtful=frozenset(part for part, said in seen.items() if said in DOUBTFUL),
     )
 
 
@@ -195,16 +138,6 @@ def _speaker(courier: Courier, outlet: Outlet) -> tuple[Channel | None, str]:
     except (Mistake, SealBroken, KeyError) as error:
         said = f"Nền tảng «{outlet.kind}» không còn được cài đặt." if isinstance(error, KeyError) else str(error)
         return None, said
-
-
-def _tried(session: Session, delivery: Delivery) -> dict[int, str]:
-    """What was last seen of each part: the outcome of its newest try or look of a withdrawal."""
-    asked = select(Attempt).where(Attempt.delivery_id == delivery.id, col(Attempt.verb).in_([VERB, LOOK]))
-    found: dict[int, str] = {}
-    for one in session.exec(asked.order_by(col(Attempt.id))).all():
-        if one.verb == VERB or one.outcome == "absent":
-            found[one.part] = one.outcome
-    return found
 
 
 async def _carry(courier: Courier, job: Job) -> None:
@@ -326,5 +259,5 @@ def _move(session: Session, delivery: Delivery, follows: Next, now: datetime) ->
 
 
 def _so_far(session: Session, delivery: Delivery) -> str:
-    gone = sum(said in GONE for said in _tried(session, delivery).values())
+    gone = sum(said in GONE for said in tried(session, delivery).values())
     return f"Đã gỡ {gone}/{len(delivery.remote_ids)} tin. " if gone else ""

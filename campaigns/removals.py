@@ -1,0 +1,76 @@
+"""What is decided of a withdrawal («Gỡ bài»), as pure decisions, and what its tries on record tell."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from random import Random
+
+from sqlmodel import Session, col, select
+
+from campaigns.states import State, back_off
+from channels.contract import Capability, Channel, Deferred, Outcome, Published, Reason, Refused
+from store.tables import Attempt, Delivery
+
+MAX_DOUBTS = 6
+VERB = "withdraw"
+LOOK = "withdraw_look"
+GONE = frozenset({"published", "absent"})
+DOUBTFUL = frozenset({"unknown", "crash"})
+NOT_SURE = "Đã yêu cầu gỡ nhiều lần mà không biết chắc bài đã mất chưa. Hãy mở kênh xem rồi chọn một cách bên dưới."
+
+
+@dataclass(frozen=True)
+class Next:
+    """What becomes of a delivery that is being taken down; ``doubt`` counts one more answer that said nothing."""
+
+    state: State
+    at: datetime
+    reason: str = ""
+    detail: str = ""
+    doubt: bool = False
+
+
+def can(kind: type[Channel] | None, delivery: Delivery) -> bool:
+    """Whether the daemon can take this delivery down: the channel knows how, and every part has its id."""
+    able = kind is not None and Capability.WITHDRAW in kind.capabilities
+    return (
+        able and bool(delivery.remote_ids) and all(delivery.remote_ids) and len(delivery.remote_ids) >= delivery.parts
+    )
+
+
+def begun(session: Session, delivery: Delivery) -> bool:
+    """Whether a part of it is gone already."""
+    return any(said in GONE for said in tried(session, delivery).values())
+
+
+def after(
+    outcome: Outcome, doubted: bool, tries: int, doubts: int, settle: timedelta, now: datetime, chance: Random
+) -> Next | None:
+    """What follows from one part's answer; None when the part is gone and the next one may be asked. Pure.
+
+    ``doubted``: an earlier try of this part had no answer, so «there is no such post» says that it worked.
+    """
+    match outcome:
+        case Published():
+            return None
+        case Deferred():
+            at = max(outcome.retry_at or now, back_off(tries, now, chance))
+            return Next(State.WITHDRAWING, at, outcome.reason.value, outcome.detail)
+        case Refused() if outcome.reason is Reason.NOT_FOUND and doubted:
+            return None
+        case Refused():
+            return Next(State.SENT, now, outcome.reason.value, outcome.detail)
+        case _:
+            if doubts + 1 >= MAX_DOUBTS:
+                return Next(State.NEEDS_HUMAN, now, detail=NOT_SURE, doubt=True)
+            at = max(now + settle, back_off(doubts, now, chance))
+            return Next(State.WITHDRAWING, at, detail=getattr(outcome, "detail", ""), doubt=True)
+
+
+def tried(session: Session, delivery: Delivery) -> dict[int, str]:
+    """What was last seen of each part: the outcome of its newest try or look of a withdrawal."""
+    asked = select(Attempt).where(Attempt.delivery_id == delivery.id, col(Attempt.verb).in_([VERB, LOOK]))
+    found: dict[int, str] = {}
+    for one in session.exec(asked.order_by(col(Attempt.id))).all():
+        if one.verb == VERB or one.outcome == "absent":
+            found[one.part] = one.outcome
+    return found
