@@ -7,15 +7,28 @@ from typing import Any
 import pytest
 from fastapi.routing import APIRoute
 
+from campaigns import holding
 from store.tables import AuditEvent, Outlet, Report, SourceItem, User, Ward
 from tests.web import furnished
 from tests.web.conftest import Client, Scene
 
 pytestmark = pytest.mark.anyio
-PAGES = ("deliveries", "outlets", "library", "rules", "sources", "audit", "reports", "users")
+PAGES = ("deliveries", "holds", "outlets", "library", "rules", "sources", "audit", "reports", "users")
 
 #: what a role without the right is refused, by the end of the path (every other unsafe door is the writer's)
-NEEDS_SETTLE = ("da-dang", "dang-lai", "bo", "thu-lai", "huy", "kiem-tra", "tam-dung", "mo-lai", "duyet", "tra-lai")
+NEEDS_SETTLE = (
+    "thanh-pho",
+    "da-dang",
+    "dang-lai",
+    "bo",
+    "thu-lai",
+    "huy",
+    "kiem-tra",
+    "tam-dung",
+    "mo-lai",
+    "duyet",
+    "tra-lai",
+)
 
 
 def _routes() -> Iterator[tuple[str, str]]:
@@ -46,6 +59,7 @@ def neighbours(scene: Scene) -> dict[str, int]:
         session.add(frozen)
     return {
         "delivery_id": furnished.delivery(scene, "needs_human", "phuong-ben").id or 0,
+        "hold_id": _hold(scene, "phuong-ben"),
         "outlet_id": scene.one(Outlet, ward_id=ward.id).id,
         "rule_id": furnished.rule(scene, "submitted", "phuong-ben").id or 0,
         "source_id": scene.one(SourceItem, title="Tin của phường bên").source_id,
@@ -53,6 +67,12 @@ def neighbours(scene: Scene) -> dict[str, int]:
         "report_id": frozen.id or 0,
         "user_id": scene.one(User, username="bientap.phuong-ben").id,
     }
+
+
+def _hold(scene: Scene, slug: str) -> int:
+    with scene.store.write() as session:
+        ward_id = scene.one(Ward, slug=slug).id
+        return holding.hold(session, furnished.who(scene, "duyet", slug), ward_id, "Tin sai", scene.clock()).id or 0
 
 
 def _filled(path: str, ids: dict[str, int]) -> str:
@@ -99,6 +119,7 @@ def own(scene: Scene) -> dict[str, int]:
     ward = scene.one(Ward, slug="phuong-ta")
     item = scene.one(SourceItem, title="Tin của phường ta")
     return {
+        "hold_id": _hold(scene, "phuong-ta"),
         "delivery_id": furnished.delivery(scene, "needs_human").id or 0, "outlet_id": scene.one(Outlet, ward_id=ward.id).id,
         "rule_id": furnished.rule(scene, "submitted").id or 0, "source_id": item.source_id, "item_id": item.id, "report_id": 1,
         "user_id": scene.one(User, username="bientap2.phuong-ta").id,

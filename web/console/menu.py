@@ -27,6 +27,7 @@ MENU: tuple[tuple[str, tuple[Entry, ...]], ...] = (
             Entry("approval", "/quan-tri/cho-duyet", "checkbox", "Chờ duyệt", bar=True),
             Entry("posts", "/quan-tri/bai", "news", "Tin, bài"),
             Entry("deliveries", "/quan-tri/luot-dang", "send", "Lượt đăng"),
+            Entry("holds", "/quan-tri/tam-dung", "hand-stop", "Tạm dừng toàn bộ"),
         ),
     ),
     (

@@ -13,6 +13,7 @@ from jinja2.runtime import Context
 from markupsafe import Markup
 from starlette.responses import Response
 
+from campaigns import stops
 from campaigns.timetable import local
 from channels.contract import Message, Part
 from channels.registry import channel, kinds
@@ -29,10 +30,16 @@ TEMPLATES = Path(__file__).resolve().parent.parent / "templates"
 def page(request: Request, here: Here, name: str, status: int = 200, **values: Any) -> HTMLResponse:
     """A page of the console for the person who is here; shows a message left by the last page, once."""
     notice = told(request, here.house)
-    response = _html(name, {"here": here, "ward": here.ward, "notice": notice, "errors": {}, **values}, status)
+    around = {"here": here, "ward": here.ward, "notice": notice, "errors": {}, "holds": _stopped(here)}
+    response = _html(name, {**around, **values}, status)
     if notice is not None:
         drop_cookie(response, here.house, here.house.notice)
     return response
+
+
+def _stopped(here: Here) -> list[stops.Stop]:
+    with here.store.read() as session:
+        return stops.stops(session, here.ward_id)
 
 
 def fragment(here: Here, name: str, status: int = 200, **values: Any) -> HTMLResponse:
