@@ -22,7 +22,7 @@ from campaigns.outlets import Desk
 from campaigns.people import Action, Forbidden
 from campaigns.views import NotInWard
 from store.engine import Store
-from store.tables import User, Ward
+from store.tables import Instance, User, Ward
 
 HOME = "/quan-tri"
 SIGN_IN = "/quan-tri/dang-nhap"
@@ -75,6 +75,7 @@ class Here:
     wards: tuple[Ward, ...]
     token: str
     now: datetime
+    safe_mode: str = ""
 
     @property
     def store(self) -> Store:
@@ -119,6 +120,7 @@ def here(request: Request) -> Here:
         if visit.user.ward_id is not None:
             wanted = wanted.where(Ward.id == visit.user.ward_id)
         wards = tuple(session.exec(wanted).all())
+        safe_mode = session.exec(select(Instance.safe_mode)).first() or ""
     if not wards:
         raise Forbidden("Chưa có phường nào được cài đặt.")
     if visit.stale:
@@ -126,7 +128,7 @@ def here(request: Request) -> Here:
             people.touch(session, token, now)
     chosen = request.cookies.get(house.choice, "")
     ward = next((ward for ward in wards if ward.slug == chosen), wards[0])
-    found = Here(house, visit.user, ward, wards, token, now)
+    found = Here(house, visit.user, ward, wards, token, now, safe_mode)
     request.state.here = found
     return found
 

@@ -1,0 +1,123 @@
+"""What a ward had under each released schema: rows in the words of that schema, untouched by today's tables."""
+
+import hashlib
+import json
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+
+from sqlalchemy import Connection, text
+
+AT = datetime(2026, 11, 20, 1, 0, tzinfo=UTC)
+DUE = datetime(2026, 12, 20, 1, 0, tzinfo=UTC)
+PATHS = {
+    "due": (), "held": ("held",), "missed": ("missed",), "cancelled": ("cancelled",), "prepared": ("prepared",),
+    "failed": ("prepared", "failed"), "wire": ("prepared", "wire"), "unknown": ("prepared", "wire", "unknown"),
+    "needs_human": ("prepared", "wire", "unknown", "needs_human"), "closed": ("prepared", "wire", "unknown", "needs_human", "closed"),
+    "sent": ("prepared", "wire", "sent"), "withdrawn": ("prepared", "wire", "sent", "withdrawing", "withdrawn"),
+}  # fmt: skip
+
+
+def fill_0001(connection: Connection, wards: int = 2, deliveries: int = 60) -> None:
+    """Wards with staff, outlets, an approved post, deliveries in every state, tries, figures and an audit chain."""
+    for ward in range(1, wards + 1):
+        _ward(connection, ward)
+        for number in range(deliveries):
+            _delivery(connection, ward, number, list(PATHS)[number % len(PATHS)])
+        _audit(connection, ward, 40)
+    if connection.dialect.name == "postgresql":
+        for table in ("ward", "staff", "campaign", "outlet", "post", "variant", "delivery", "audit_event"):
+            connection.execute(
+                text(f"select setval(pg_get_serial_sequence('{table}', 'id'), (select max(id) from {table}))")
+            )
+
+
+FILL: dict[str, Callable[[Connection], None]] = {"0001": fill_0001}
+"""The data of each released schema that is not the newest: a new migration needs its predecessor here."""
+
+
+def _ward(connection: Connection, ward: int) -> None:
+    _put(connection, "ward", id=ward, slug=f"phuong-{ward}", name=f"phường Ố Ẫ {ward}", centre="Trung tâm", office="", address="",
+         phone="", website="", zone="Asia/Ho_Chi_Minh", quiet='[["21:00","06:00"]]', signer_title="", signer_name="", created_at=AT)  # fmt: skip
+    for number, role in enumerate(("editor", "approver")):
+        _put(connection, "staff", id=2 * ward + number, ward_id=ward, username=f"{role}{ward}", name=role, role=role,
+             password_hash="x", active=True, created_at=AT)  # fmt: skip
+    _put(connection, "campaign", id=ward, ward_id=ward, slug="cd", name="ĐMST", goal="", hashtag="#a", decision="",
+         starts_on="2026-05-01", created_at=AT)  # fmt: skip
+    _put(connection, "outlet", id=ward, ward_id=ward, kind="website", name="Trang tin", settings='{"a": 1}', secrets="v1.x",
+         state="open", paused_reason="", failures=2, health="", created_at=AT)  # fmt: skip
+    _put(connection, "post", id=ward, ward_id=ward, campaign_id=ward, title="Tin", summary="", body="Bà con nhớ.", fields="{}",
+         link="", source_name="", source_url="", card=True, card_words="", due_at=DUE, local_time="20/12/2026 08h00",
+         grace_minutes=360, state="approved", note="", digest=_approved(ward), author_id=2 * ward, approver_id=2 * ward + 1,
+         approved_at=AT, created_at=AT, updated_at=AT, revision=1)  # fmt: skip
+    _put(connection, "variant", id=ward, ward_id=ward, post_id=ward, outlet_id=ward)
+
+
+def _approved(ward: int) -> str:
+    """The digest of the post as schema 0001's program made it."""
+    said = [
+        ward,
+        ward,
+        "Tin",
+        "",
+        "Bà con nhớ.",
+        {},
+        "",
+        "",
+        "",
+        True,
+        "",
+        None,
+        None,
+        DUE.isoformat(),
+        360,
+        [[ward, None]],
+    ]
+    return _sha(said)
+
+
+def _delivery(connection: Connection, ward: int, number: int, state: str) -> None:
+    id, due = 10_000 * ward + number, DUE + timedelta(minutes=number)
+    _put(connection, "delivery", id=id, key=f"k{id}", ward_id=ward, post_id=ward, outlet_id=ward, due_at=due,
+         expires_at=due + timedelta(hours=6), approved_digest=_approved(ward), state="due", next_at=due, tries=number % 3, looks=0,
+         resent=False, fence=1, epoch="cũ", part=0, parts=1, message='{"kind": "website"}', remote_ids="[]", url="", adopted=False,
+         reason="", detail="", created_at=AT, updated_at=AT)  # fmt: skip
+    for step in PATHS[state]:
+        connection.execute(text("update delivery set state = :state where id = :id"), {"state": step, "id": id})
+    if "wire" in PATHS[state]:
+        _put(connection, "attempt", ward_id=ward, delivery_id=id, fence=1, part=0, verb="publish", started_at=due,
+             outcome="published", reason="", detail="")  # fmt: skip
+    if state == "sent":
+        _put(
+            connection, "short_link", code=f"k{id}", ward_id=ward, delivery_id=id, target="https://x.vn", created_at=AT
+        )
+        _put(connection, "metric", ward_id=ward, delivery_id=id, name="Lượt xem", value=number, label="measured",
+             formula="đếm", taken_at=due)  # fmt: skip
+
+
+def _audit(connection: Connection, ward: int, events: int) -> None:
+    previous = "0" * 64
+    for number in range(1, events + 1):
+        at = AT + timedelta(seconds=number)
+        said = [ward, number, at.isoformat(), None, "Lan Tỏa", "thử", "ward", "1", {"n": number}, previous]
+        digest = _sha(said)
+        _put(connection, "audit_event", id=1000 * ward + number, ward_id=ward, number=number, at=at, actor="Lan Tỏa", action="thử",
+             subject="ward", subject_id="1", particulars=json.dumps({"n": number}), previous=previous, hash=digest)  # fmt: skip
+        previous = digest
+
+
+def _sha(said: object) -> str:
+    words = json.dumps(said, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(words.encode()).hexdigest()
+
+
+def _put(connection: Connection, table: str, **values: object) -> None:
+    sqlite = connection.dialect.name == "sqlite"
+    given = {
+        name: _moment(value) if sqlite and isinstance(value, datetime) else value for name, value in values.items()
+    }
+    names = ", ".join(f'"{name}"' for name in given)
+    connection.execute(text(f"insert into {table} ({names}) values ({', '.join(':' + name for name in given)})"), given)
+
+
+def _moment(at: datetime) -> str:
+    return at.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S.%f")
