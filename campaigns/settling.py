@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 from sqlmodel import Session
 
-from campaigns import outlets, recipients
+from campaigns import outlets, recipients, removals
 from campaigns.audit import Actor, record
 from campaigns.measuring import next_measure
 from campaigns.people import Action, Mistake, require
