@@ -294,10 +294,15 @@ class Channel:
         """What is wrong with a message by the platform's own rules; pure, in Vietnamese."""
         raise NotImplementedError
 
-    async def renew(self) -> dict[str, Any] | Reason | None:
+    def renewal_due(self) -> bool:
+        """Whether the credentials are old enough to be renewed now; pure. Who cannot tell is asked every time."""
+        return True
+
+    async def renew(self) -> dict[str, Any] | Reason | Unknown | None:
         """Fresh credentials where they are due: the settings that change, to be committed BEFORE they are used.
 
         None: nothing is due. A Reason: they could not be renewed (unauthorized: a person must connect again).
+        Unknown: the request left and no answer came, so the old credentials may be spent.
         One caller at a time per outlet; call it before a wave, and build the channel anew from the new settings.
         """
         return None
@@ -319,8 +324,18 @@ class Channel:
         raise NotImplementedError
 
     async def find(self, message: Message, part: int, handle: Handle, since: datetime) -> Found:
-        """Read-only look-up of a part by id or marker among what was posted after ``since``."""
+        """Read-only look-up of a part by id or marker; ``since`` says how far back to read.
+
+        ``since`` is our clock, which may be wrong: what carries a marker of its own is out whenever it was posted.
+        """
         return Found(verdict="unclear", detail="Nền tảng này không cho tra cứu lại.")
+
+    async def copies(self, message: Message, part: int, since: datetime) -> tuple[str, ...] | None:
+        """Remote ids of every visible copy of a part that carries its marker, back to ``since``; None where it cannot tell.
+
+        For the daily sweep, which counts what a list that lagged longer than ``settle_seconds`` kept from a look-up.
+        """
+        return None
 
     async def measure(self, remote_id: str) -> Measure:
         """What the post reached so far."""

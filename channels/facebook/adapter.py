@@ -154,7 +154,11 @@ class Facebook(Channel):
         return fields
 
     async def find(self, message: Message, part: int, handle: Handle, since: datetime) -> Found:
-        """Look for the short link among the page's posts since (less five minutes); an empty list proves nothing."""
+        """Look for the short link in the page's list, back to ``since`` (less five minutes); an empty list proves nothing.
+
+        The short link is this delivery's own, so a post that carries it counts whenever Facebook says it was made:
+        the machine's clock, from which ``since`` comes, may be ahead.
+        """
         marker = message.parts[part].marker
         if not marker:
             return Found(verdict="unclear", detail="Bài không có liên kết rút gọn để tra cứu.")
@@ -166,16 +170,29 @@ class Facebook(Channel):
                 return Found(verdict="unclear", detail="Facebook không trả danh sách bài đáng tin cậy.")
             works = works or bool(posts.data)
             for listed in posts.data:
-                if _carries(listed, marker) and listed.created_time >= since - _SKEW:
+                if _carries(listed, marker):
                     return Found(verdict="out", remote_id=listed.id, url=listed.permalink_url)
-            after = posts.paging.cursors.after if posts.paging.next else ""
-            if not after or any(listed.created_time < since - _SKEW for listed in posts.data):
+            after = _goes_on(posts, since)
+            if not after:
                 return (
                     Found(verdict="absent")
                     if works
                     else Found(verdict="unclear", detail="Danh sách bài của trang trống.")
                 )
         return Found(verdict="unclear", detail="Trang có quá nhiều bài từ lúc gửi, chưa đọc hết.")
+
+    async def copies(self, message: Message, part: int, since: datetime) -> tuple[str, ...] | None:
+        """Every post of the page that carries the part's short link."""
+        marker, after, found = message.parts[part].marker, "", list[str]()
+        for _ in range(_PAGES if marker else 0):
+            posts = await self._posts(after)
+            if posts is None:
+                return None
+            found += [listed.id for listed in posts.data if _carries(listed, marker)]
+            after = _goes_on(posts, since)
+            if not after:
+                return tuple(found)
+        return None
 
     async def _posts(self, after: str) -> Posts | None:
         params: dict[str, str | int] = {"fields": "id,message,permalink_url,created_time", "limit": 50}
@@ -249,6 +266,12 @@ class Facebook(Channel):
 
 def _total(name: str, field: str, counted: Counted) -> Figure:
     return Figure(name=name, value=counted.summary.total_count, formula=f"{field} của bài, do Facebook đếm")
+
+
+def _goes_on(posts: Posts, since: datetime) -> str:
+    """Where the list goes on; empty at its end, and where it has become older than asked for."""
+    older = any(listed.created_time < since - _SKEW for listed in posts.data)
+    return posts.paging.cursors.after if posts.paging.next and not older else ""
 
 
 def _carries(listed: Post, marker: str) -> bool:

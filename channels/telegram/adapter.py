@@ -175,25 +175,40 @@ class Telegram(Channel):
         return f"{self.settings.preview_url}/c/{str(chat).removeprefix('-100')}/{id}"
 
     async def find(self, message: Message, part: int, handle: Handle, since: datetime) -> Found:
-        """Look for the part's marker on the channel's public page, back to ``since``."""
+        """Look for the part's marker on the channel's public page, back to ``since``.
+
+        A marker that is the delivery's own link counts whenever it was posted: the clock behind ``since`` may be ahead.
+        """
         if not self.settings.public:
             return Found(verdict="unclear", detail=_PRIVATE)
-        marker, start = message.parts[part].marker, since.replace(microsecond=0) - _SKEW
+        said, start = message.parts[part], since.replace(microsecond=0) - _SKEW
         before: int | None = None
         for _ in range(_PAGES):
             page = await self._page(before)
             if page is None:
                 return Found(verdict="unclear", detail=_UNCLEAR)
-            hit = next(
-                (post for post in reversed(page.posts) if post.at >= start and preview.holds(post.text, marker)), None
-            )
+            hit = next(iter(_carrying(page, said, start)), None)
             if hit is not None:
                 chat = await self._chat_number()
-                return Found(verdict="out", remote_id=f"{chat}:{hit.id}", url=self._url(chat, hit.id))
+                return Found(verdict="out", remote_id=f"{chat}:{hit}", url=self._url(chat, hit))
             if not page.posts or page.posts[0].at < start:
                 return Found(verdict="absent")
             before = page.posts[0].id
         return Found(verdict="unclear", detail="Kênh có quá nhiều bài mới nên không tra cứu hết được.")
+
+    async def copies(self, message: Message, part: int, since: datetime) -> tuple[str, ...] | None:
+        """Every post of the channel's public page that carries the part's marker."""
+        said, start, before, found = message.parts[part], since.replace(microsecond=0) - _SKEW, None, list[int]()
+        for _ in range(_PAGES if self.settings.public else 0):
+            page = await self._page(before)
+            if page is None:
+                return None
+            found += _carrying(page, said, start)
+            if not page.posts or page.posts[0].at < start:
+                chat = await self._chat_number()
+                return tuple(f"{chat}:{id}" for id in found)
+            before = page.posts[0].id
+        return None
 
     async def _page(self, before: int | None = None) -> preview.Page | None:
         address = f"{self.settings.preview_url}/s/{self.settings.username}"
@@ -263,6 +278,13 @@ class Telegram(Channel):
         self._number = chat.id
         member = await self._ask(lambda bot: bot.get_chat_member(chat.id, me.id))
         return _reason(outcome(member, self.tools.now())) if isinstance(member, Failure) else _rights(member)
+
+
+def _carrying(page: preview.Page, said: Part, start: datetime) -> list[int]:
+    """The ids of the posts that carry the part's marker, newest first; words alone count only from ``start`` on."""
+    own = bool(said.link) and str(said.link) in said.marker
+    posts = (post for post in reversed(page.posts) if own or post.at >= start)
+    return [post.id for post in posts if preview.holds(post.text, said.marker)]
 
 
 def _reply_to(earlier: tuple[str, ...]) -> ReplyParameters | None:

@@ -141,14 +141,27 @@ async def test_an_empty_or_failing_list_proves_nothing(scene: Scene, tools: Tool
         await scene.forget("facebook")
 
 
-async def test_a_link_is_not_found_in_a_longer_link_nor_an_old_post(scene: Scene, tools: Tools) -> None:
+async def test_a_link_is_found_whatever_our_clock_says_but_not_in_a_longer_link(scene: Scene, tools: Tools) -> None:
     channel = facebook(scene, tools)
     await posted(channel, scene, 1)
     scene.forward(60)
     shorter = channel.render(document(1), "k")
     part = shorter.parts[0].model_copy(update={"marker": "https://lantoa.example/1ab"})
     assert (await channel.find(shorter.model_copy(update={"parts": (part,)}), 0, EMPTY, START)).verdict == "absent"
-    assert (await channel.find(shorter, 0, EMPTY, scene.clock() + timedelta(hours=1))).verdict == "absent"
+    assert (await channel.find(shorter, 0, EMPTY, scene.clock() + timedelta(hours=26))).verdict == "out"
+
+
+async def test_every_copy_that_carries_the_link_is_told(scene: Scene, tools: Tools) -> None:
+    channel = facebook(scene, tools)
+    message, first = await posted(channel, scene, 1)
+    again = message.parts[0].model_copy(update={"body": f"Lần hai. {message.parts[0].body}"})
+    second = await channel.publish(message.model_copy(update={"parts": (again,)}), 0, EMPTY, ())
+    await posted(channel, scene, 2)
+    scene.forward(60)
+    copies = await channel.copies(message, 0, START)
+    assert sorted(copies or ()) == sorted([first.remote_id, second.remote_id])  # type: ignore[union-attr]
+    await scene.order("facebook", "garbage", "/posts")
+    assert await channel.copies(message, 0, START) is None
 
 
 async def test_a_long_list_is_read_page_by_page(scene: Scene, tools: Tools) -> None:
