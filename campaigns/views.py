@@ -10,6 +10,7 @@ from sqlmodel import Session, SQLModel, col, func, select
 from campaigns.composing import campaign_words, ward_words
 from campaigns.states import State
 from campaigns.timetable import day_bounds, local
+from channels.contract import Reason
 from content import templates
 from content.document import read
 from store.tables import Campaign, Delivery, Outlet, Post, Rule, Template, User, Variant, Ward, Worker
@@ -155,6 +156,7 @@ class Today:
     rules: list[Rule]
     attention: list[Line]
     paused: list[Outlet]
+    worn: list[Outlet]
     next_days: list[tuple[datetime, int]]
     sent_today: int
     sent_week: int
@@ -163,7 +165,7 @@ class Today:
     @property
     def well(self) -> bool:
         """Whether nothing needs a person: a daemon that sleeps is no good news, however quiet the page."""
-        return not self.attention and not self.paused and not self.asleep
+        return not self.attention and not self.paused and not self.worn and not self.asleep
 
 
 def today(session: Session, ward: Ward, now: datetime) -> Today:
@@ -176,12 +178,14 @@ def today(session: Session, ward: Ward, now: datetime) -> Today:
     overdue = (col(Delivery.state) == State.DUE) & (col(Delivery.next_at) < now - OVERDUE)
     trouble = mine_all.where(recent | overdue)
     rows = lines(session, ward, shown.order_by(Delivery.due_at, Delivery.outlet_id).limit(400))
+    places = outlets(session, ward_id)
     return Today(
         lines=rows,
         waiting=waiting(session, ward),
         rules=waiting_rules(session, ward_id),
         attention=lines(session, ward, trouble.order_by(col(Delivery.due_at).desc()).limit(50)),
-        paused=[outlet for outlet in outlets(session, ward_id) if outlet.state == "paused"],
+        paused=[outlet for outlet in places if outlet.state == "paused"],
+        worn=[outlet for outlet in places if outlet.state == "open" and outlet.health == Reason.UNAUTHORIZED],
         next_days=_next_days(session, ward, end),
         sent_today=sum(line.delivery.state == State.SENT for line in rows),
         sent_week=_sent_since(session, ward_id, now - timedelta(days=7)),

@@ -116,19 +116,23 @@ class Zalo(Channel):
         """Lengths, cover and empty fields, by Zalo's limits."""
         return problems(message)
 
-    async def renew(self) -> dict[str, Any] | Reason | None:
-        """A new token pair at 80 % of the old one's life; a pasted pair of unknown age is exchanged at once."""
-        now = self.tools.now()
-        if self.settings.renew_at is not None and now < self.settings.renew_at:
+    def renewal_due(self) -> bool:
+        """At 75 % of the pair's life, six hours before it ends; a pasted pair of unknown age is exchanged at once."""
+        return self.settings.renew_at is None or self.tools.now() >= self.settings.renew_at
+
+    async def renew(self) -> dict[str, Any] | Reason | Unknown | None:
+        """A new token pair where the old one is due."""
+        if not self.renewal_due():
             return None
+        now = self.tools.now()
         pair = await self._api().refresh(self.settings.app_id, self.settings.app_secret, self.settings.refresh_token)
-        if isinstance(pair, Reason):
+        if isinstance(pair, Reason | Unknown):
             return pair
         return {
             "access_token": pair.access_token.get_secret_value(),
             "refresh_token": pair.refresh_token.get_secret_value(),
             "expires_at": (now + timedelta(seconds=pair.expires_in)).isoformat(),
-            "renew_at": (now + timedelta(seconds=pair.expires_in * 0.8)).isoformat(),
+            "renew_at": (now + timedelta(seconds=pair.expires_in * 0.75)).isoformat(),
         }
 
     async def stage(self, message: Message, part: int, handle: Handle = EMPTY) -> Handle | Outcome:

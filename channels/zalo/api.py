@@ -191,7 +191,9 @@ class Api:
             await self._tools.wire.call("GET", self._host + path, headers=self._headers(), params=params)
         )
 
-    async def refresh(self, app_id: str, app_secret: SecretStr, refresh_token: SecretStr) -> TokenPair | Reason:
+    async def refresh(
+        self, app_id: str, app_secret: SecretStr, refresh_token: SecretStr
+    ) -> TokenPair | Reason | Unknown:
         """Exchange the single-use refresh token; the old one is spent whether or not the answer arrives."""
         seen = await self._tools.wire.call(
             "POST",
@@ -205,11 +207,13 @@ class Api:
             visible=True,
         )
         if isinstance(seen, Silence):
-            return Reason.UNREACHABLE
+            return Unknown(detail="Zalo không trả lời khi đổi mã.") if seen.sent else Reason.UNREACHABLE
         pair = seen.read(TokenPair)
         if pair is not None:
             return pair
-        return Reason.UNAUTHORIZED if seen.read(_OauthError) is not None else Reason.UNREACHABLE
+        if seen.read(_OauthError) is not None:
+            return Reason.UNAUTHORIZED
+        return Unknown(detail="Zalo trả lời không đọc được khi đổi mã.")
 
     def _headers(self) -> dict[str, str]:
         return {"access_token": self._token.get_secret_value()}

@@ -1,5 +1,7 @@
 """Credentials that wear out: kept before they are used, never lost between, and never a reason to fall silent."""
 
+import asyncio
+import inspect
 from datetime import timedelta
 from typing import Any, ClassVar
 
@@ -7,11 +9,11 @@ import pytest
 from sqlalchemy.exc import OperationalError
 from sqlmodel import select
 
-from campaigns import delivering, outlets, renewing
+from campaigns import outlets, renewing, views
 from campaigns.audit import MACHINE
 from campaigns.renewing import renew
 from campaigns.states import State
-from channels.contract import Capability, ChannelSettings, Reason
+from channels.contract import Capability, ChannelSettings, Reason, Unknown
 from store.tables import AuditEvent, Outlet
 from tests.campaigns.conftest import KINDS, House, build_house
 from tests.campaigns.scripted import Platform, Scripted
@@ -35,7 +37,8 @@ class Wearing(Scripted):
     async def renew(self) -> Any:
         self.asked.append(self.settings.token)
         answer = self.answers.pop(0) if self.answers else None
-        return answer() if callable(answer) else answer
+        answer = answer() if callable(answer) else answer
+        return await answer if inspect.isawaitable(answer) else answer
 
 
 @pytest.fixture
@@ -115,8 +118,8 @@ async def test_who_connected_anew_meanwhile_is_not_overwritten(worn: House, cloc
 async def test_a_database_that_is_busy_for_a_moment_loses_no_credentials(
     worn: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(delivering, "RECORD_AGAIN_AFTER", (0.0, 0.0))
-    real, refusals = renewing._commit, [1]
+    monkeypatch.setattr(renewing, "RECORD_AGAIN_AFTER", (0.0, 0.0))
+    real, refusals = outlets.renew, [1]
 
     def once_busy(*what: Any) -> bool:
         if refusals:
@@ -124,10 +127,78 @@ async def test_a_database_that_is_busy_for_a_moment_loses_no_credentials(
             raise OperationalError("update outlet", {}, OSError("database is locked"))
         return real(*what)
 
-    monkeypatch.setattr(renewing, "_commit", once_busy)
+    monkeypatch.setattr(outlets, "renew", once_busy)
     Wearing.answers.append({"token": "mới"})
     assert await renew(worn.courier()) == 1
-    assert _token(worn) == "mới"
+    assert (_token(worn), Wearing.asked) == ("mới", ["cũ"])
+
+
+async def test_what_is_not_due_is_neither_asked_nor_claimed(worn: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Wearing, "renewal_due", lambda self: False)
+    assert await renew(worn.courier()) == 0
+    assert (Wearing.asked, _outlet(worn).renewing_at) == ([], None)
+
+
+async def test_of_eight_that_want_to_renew_at_once_one_asks(worn: House) -> None:
+    async def slowly(_: Any) -> dict[str, str]:
+        await asyncio.sleep(0.2)
+        return {"token": "mới"}
+
+    Wearing.answers.append(lambda: slowly(None))
+    couriers = [worn.courier(f"tiến trình {number}") for number in range(8)]
+    assert sum(await asyncio.gather(*(renew(courier) for courier in couriers))) == 1
+    assert (_token(worn), Wearing.asked, _outlet(worn).renewing) == ("mới", ["cũ"], "")
+
+
+async def test_a_lost_answer_is_asked_once_more_with_the_old_pair(worn: House) -> None:
+    Wearing.answers.extend([Unknown(), {"token": "mới"}])
+    assert await renew(worn.courier()) == 1
+    assert (_token(worn), Wearing.asked, _outlet(worn).health) == ("mới", ["cũ", "cũ"], "")
+
+
+async def test_when_the_old_pair_is_spent_a_person_is_told_and_sending_goes_on(
+    worn: House, platform: Platform, clock
+) -> None:
+    delivery = worn.planned(clock() + timedelta(hours=1))
+    Wearing.answers.extend([Unknown(), Reason.UNAUTHORIZED])
+    assert await renew(worn.courier()) == 0
+    with worn.store.read() as session:
+        assert [one.name for one in views.today(session, worn.ward, clock()).worn] == ["Kênh thử"]
+        assert not views.today(session, worn.ward, clock()).well
+    clock.forward(hours=1)
+    await worn.courier().deliver(10)
+    assert (worn.see(delivery).state, _outlet(worn).state) == (State.SENT, "open")
+
+
+async def test_a_platform_that_does_not_answer_at_all_condemns_nobody(worn: House) -> None:
+    Wearing.answers.extend([Unknown(), Unknown()])
+    assert await renew(worn.courier()) == 0
+    assert (_outlet(worn).health, _outlet(worn).renewing) == ("", "")
+
+
+async def test_a_refusal_after_somebody_else_has_renewed_condemns_nobody(worn: House) -> None:
+    def somebody_renews() -> Reason:
+        with worn.store.write() as session:
+            outlet = session.get_one(Outlet, worn.outlet.id)
+            outlets.put_settings(outlet, Wearing, {"token": "của tiến trình khác"}, worn.desk.vault)
+            session.add(outlet)
+        return Reason.UNAUTHORIZED
+
+    Wearing.answers.append(somebody_renews)
+    await renew(worn.courier())
+    assert (_outlet(worn).health, _token(worn)) == ("", "của tiến trình khác")
+
+
+async def test_who_dies_while_renewing_is_followed_when_its_claim_is_old(worn: House, clock) -> None:
+    with worn.store.write() as session:
+        outlet = session.get_one(Outlet, worn.outlet.id)
+        outlet.renewing, outlet.renewing_at = "đã chết", clock()
+        session.add(outlet)
+    Wearing.answers.append({"token": "mới"})
+    clock.forward(seconds=89)
+    assert (await renew(worn.courier()), Wearing.asked) == (0, [])
+    clock.forward(seconds=2)
+    assert await renew(worn.courier()) == 1
 
 
 async def test_one_outlet_that_breaks_keeps_no_other_from_being_renewed(worn: House, clock) -> None:
