@@ -8,7 +8,7 @@ not known here: air time is an estimate and clusters are what the settings decla
 import asyncio
 import os
 import shutil
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import ClassVar
 from zoneinfo import ZoneInfo
@@ -49,6 +49,7 @@ from content.text import squeeze
 from content.voice import VoiceMistake
 
 _ROOM = 50_000_000
+_LATE = timedelta(minutes=5)
 _PREVIEW = "bản nghe thử, giọng tổng hợp"
 _LIVE = "chưa có, phát thanh viên đọc trực tiếp theo kịch bản"
 
@@ -190,7 +191,7 @@ class Loudspeaker(Channel):
         return Card(
             key=message.key,
             title=said.title,
-            due=(message.due_at or self.tools.now()).astimezone(zone),
+            due=self._slot(message),
             written=self.tools.now().astimezone(zone),
             seconds=take.seconds if take else round(seconds(said.body)),
             sound=_PREVIEW if take else _LIVE,
@@ -201,12 +202,14 @@ class Loudspeaker(Channel):
         )
 
     def _id(self, message: Message) -> str:
-        if message.due_at is None:
-            known = days.known(self.settings.folder, message.key)
-            if known:
-                return known
-        due = (message.due_at or self.tools.now()).astimezone(ZoneInfo(self.settings.time_zone))
-        return days.remote_id(due, message.parts[0].title, message.key)
+        known = days.known(self.settings.folder, message.key)
+        return known or days.remote_id(self._slot(message), message.parts[0].title, message.key)
+
+    def _slot(self, message: Message) -> datetime:
+        """The hour under which it is listed: its own, or now when that has passed, so that it is still played."""
+        now = self.tools.now()
+        late = message.due_at is None or now > message.due_at + _LATE
+        return (now if late else message.due_at or now).astimezone(ZoneInfo(self.settings.time_zone))
 
     def _find(self, message: Message) -> Found:
         folder, id = self.settings.folder, self._id(message)

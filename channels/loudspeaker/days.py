@@ -113,9 +113,12 @@ def listed(folder: Path, id: str) -> bool:
 
 
 def known(folder: Path, key: str) -> str | None:
-    """The id under which a key already stands in any day, or None."""
+    """The id under which a key already stands in any day, or stood before it was taken down; or None."""
     found = sorted(folder.glob(f"????-??-??/*-{ending(key)}"))
-    return found[0].relative_to(folder).as_posix() if found else None
+    if found:
+        return found[0].relative_to(folder).as_posix()
+    away = sorted(folder.glob(f"????-??-??/{TAKEN_DOWN}/*-{ending(key)}"))
+    return f"{away[0].parent.parent.name}/{away[0].name}" if away else None
 
 
 def read_card(programme: Path) -> Card | None:

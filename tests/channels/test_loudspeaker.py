@@ -207,11 +207,24 @@ async def test_two_bulletins_of_one_hour_and_title_are_two(tmp_path: Path) -> No
 
 async def test_the_play_list_goes_by_the_hour(tmp_path: Path) -> None:
     channel = speaker(tmp_path)
-    for key, hours in (("toitoitoi1", 3), ("sangsang11", -8), ("chieuchieu", 0)):
+    for key, hours in (("toitoitoi1", 3), ("sangsang11", 1), ("chieuchieu", 0)):
         await aired(channel, message(channel, key=key, due=DUE + timedelta(hours=hours)))
     lines = [line for line in playlist(tmp_path).splitlines() if "đọc trực tiếp" in line]
-    assert [re.findall(r"\d\d:\d\d", line)[0] for line in lines] == ["09:00", "17:00", "20:00"]
+    assert [re.findall(r"\d\d:\d\d", line)[0] for line in lines] == ["17:00", "18:00", "20:00"]
     assert playlist(tmp_path).startswith("#EXTM3U\n")
+
+
+async def test_what_comes_late_is_listed_at_an_hour_that_can_still_be_played(tmp_path: Path) -> None:
+    channel = speaker(tmp_path, voice=False)
+    said = message(channel, due=NOW - timedelta(hours=22))
+    first = await aired(channel, said)
+    assert first.remote_id.startswith("2026-11-25/16h59-")
+    later = Loudspeaker(channel.settings, Tools(wire=Wire(), shelf=None, now=lambda: NOW + timedelta(hours=3)))
+    assert await aired(later, said) == first, "asked again, it is the programme that is there already"
+    assert (await later.find(said, 0, Handle(), NOW)).verdict == "out" and len(whole_programmes(tmp_path)) == 1
+    await later.withdraw(first.remote_id)
+    refused = await later.publish(said, 0, Handle(), ())
+    assert isinstance(refused, Refused) and whole_programmes(tmp_path) == []
 
 
 async def test_the_day_is_the_ward_s_day(tmp_path: Path) -> None:
