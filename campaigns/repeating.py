@@ -90,9 +90,9 @@ def seal(around: Scene) -> str:
     return hashlib.sha256(repr(told).encode()).hexdigest()
 
 
-def problems(session: Session, around: Scene, now: datetime) -> list[Problem]:
-    """What an editor or approver must know of earlier posts: the same text is an error unless it was agreed to."""
-    return [_problem(echo, around) for echo in echoes(session, around, now)]
+def problems(found: list[Echo], around: Scene) -> list[Problem]:
+    """What an editor or approver must know of these: the same text is an error unless it was agreed to."""
+    return [_problem(echo, around) for echo in found]
 
 
 def errors(session: Session, post: Post, now: datetime) -> list[Problem]:
@@ -100,7 +100,7 @@ def errors(session: Session, post: Post, now: datetime) -> list[Problem]:
     if post.repeat_ok or post.rule_id is not None:
         return []
     around = composing.scene(session, post)
-    found = [_problem(echo, around) for echo in echoes(session, around, now, exact_only=True)]
+    found = problems(echoes(session, around, now, exact_only=True), around)
     return [problem for problem in found if problem.level == "error"]
 
 

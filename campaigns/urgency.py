@@ -68,6 +68,11 @@ def of(post: Post) -> Urgency:
     return CLASSES.get(post.urgency, CLASSES[NORMAL])
 
 
+def of_rank(rank: int) -> Urgency:
+    """The class of a delivery's rank."""
+    return next((one for one in CLASSES.values() if one.rank == rank), CLASSES[NORMAL])
+
+
 def rank_of(post: Post) -> int:
     """What ``Delivery.rank`` becomes: 0 normal, 1 priority, 2 urgent."""
     return of(post).rank

@@ -61,7 +61,8 @@ def _submit(house: House, session: Session, post: Post) -> list[str]:
 
 
 def _warnings(house: House, session: Session, post: Post) -> list[str]:
-    found = repeating.problems(session, composing.scene(session, post), house.desk.now())
+    around = composing.scene(session, post)
+    found = repeating.problems(repeating.echoes(session, around, house.desk.now()), around)
     return [problem.text for problem in found if problem.level == "warning"]
 
 

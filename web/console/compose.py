@@ -4,7 +4,7 @@ from fastapi import APIRouter, Request
 from fastapi.responses import RedirectResponse, Response
 from sqlmodel import Session
 
-from campaigns import drafting, library, photos, views
+from campaigns import drafting, library, photos, urgency, views
 from campaigns.drafting import Draft, Stale
 from campaigns.people import Action, Mistake
 from campaigns.timetable import local
@@ -56,9 +56,9 @@ def preview(request: Request, here: Visitor, form: Form) -> Response:
     here.require(Action.WRITE)
     with here.store.read() as session:
         found = _typed_sheet(here, session, form)
-    found.look = sheets.look(here, found.draft)
+    found.look = sheets.look(here, found.draft, found.post)
     if wants_fragment(request):
-        return fragment(here, "previews.html", sheet=found, look=found.look)
+        return fragment(here, "previews.html", sheet=found, look=found.look, swapped=True)
     return _page(request, here, found)
 
 
@@ -88,7 +88,7 @@ def check(request: Request, here: Visitor, form: Form) -> Response:
     with here.store.read() as session:
         draft = drafting.draft_of(session, post, here.ward)
         found = sheets.sheet(session, here, draft, post)
-    found.look = sheets.look(here, draft)
+    found.look = sheets.look(here, draft, post)
     if not found.look.errors:
         return RedirectResponse(f"/quan-tri/bai/{post.id}/gui", 303)
     found.errors = sheets.by_field(found.look.problems)
@@ -141,8 +141,9 @@ def _review(request: Request, here: Here, post_id: int, status: int = 200) -> Re
         draft = drafting.draft_of(session, post, here.ward)
         title = views.titles(session, here.ward, [post])[post.id or 0]
     return page(
-        request, here, "review.html", status, post=post, title_of_post=title, draft=draft, look=sheets.look(here, draft)
-    )
+        request, here, "review.html", status, post=post, title_of_post=title, draft=draft,
+        look=sheets.look(here, draft, post), now_at_approval=urgency.at_once(post, here.now),
+    )  # fmt: skip
 
 
 def _keep(here: Here, form: Typed) -> Post:
@@ -181,5 +182,14 @@ def _again(request: Request, here: Here, form: Typed, mistake: Exception) -> Res
 
 
 def _page(request: Request, here: Here, found: Sheet, status: int = 200) -> Response:
-    found.look = found.look or sheets.look(here, found.draft)
-    return page(request, here, "compose.html", status, sheet=found, look=found.look, errors=found.errors)
+    found.look = found.look or sheets.look(here, found.draft, found.post)
+    return page(
+        request,
+        here,
+        "compose.html",
+        status,
+        sheet=found,
+        look=found.look,
+        errors=found.errors,
+        classes=urgency.CLASSES,
+    )

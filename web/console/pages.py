@@ -13,7 +13,7 @@ from jinja2.runtime import Context
 from markupsafe import Markup
 from starlette.responses import Response
 
-from campaigns import stops
+from campaigns import stops, urgency
 from campaigns.timetable import local
 from channels.contract import Message, Part
 from channels.registry import channel, kinds
@@ -82,7 +82,8 @@ def environment() -> Environment:
     made.globals |= {
         "url": assets.url, "icon": assets.icon, "words": words, "menu": menu.MENU, "channel_name": channel_name,
         "channel_style": "/quan-tri/kenh.css", "example": sheets.example,
-        "channel_look": channel_look,
+        "channel_look": channel_look, "urgency_of": urgency.of, "urgency_of_rank": urgency.of_rank, "at_once": urgency.at_once,
+        "span": urgency.span,
     }  # fmt: skip
     made.filters |= {
         "day": _day, "clock": _clock, "moment": _moment, "weekday": _weekday, "isoday": _isoday, "upper_first": _upper_first,

@@ -4,7 +4,7 @@ from fastapi import APIRouter, Request
 from fastapi.responses import Response
 from sqlmodel import Session, col
 
-from campaigns import approving, drafting, histories, views
+from campaigns import approving, drafting, histories, planning, urgency, views
 from campaigns.people import Action, Mistake
 from content.text import squeeze
 from store.tables import Post
@@ -56,9 +56,14 @@ def approve(request: Request, here: Visitor, form: Form, post_id: int) -> Respon
         with here.store.write() as session:
             post = views.mine(session, Post, post_id, here.ward_id)
             approving.approve(session, here.actor, post, form.text("digest"), here.now)
+            # What is urgent does not wait for the next round of planning.
+            at_once = urgency.of(post).at_once and post.due_at == here.now
+            if at_once:
+                planning.plan_post(session, post, here.now)
     except Mistake as mistake:
         return post_page(request, here, post_id, 409, mistake=str(mistake))
-    return done(here, "/quan-tri/cho-duyet", "Đã duyệt. Bài sẽ được đăng đúng giờ.")
+    said = "Đã duyệt. Bài khẩn cấp đang được đăng ngay." if at_once else "Đã duyệt. Bài sẽ được đăng đúng giờ."
+    return done(here, "/quan-tri/cho-duyet", said)
 
 
 @router.post("/bai/{post_id:int}/tra-lai")
@@ -97,10 +102,11 @@ def post_page(
         values = _around(session, here, post)
         stories = histories.stories(session, here.ward, post)
         draft = drafting.draft_of(session, post, here.ward)
-    look = None if any(story.message for story in stories) else sheets.look(here, draft)
+    look = None if any(story.message for story in stories) else sheets.look(here, draft, post)
     return page(
-        request, here, "post.html", status, post=post, stories=stories, look=look, mistake=mistake, note=note, **values
-    )
+        request, here, "post.html", status, post=post, stories=stories, look=look, mistake=mistake, note=note,
+        repeats=look.repeats if look else [], **values,
+    )  # fmt: skip
 
 
 def _around(session: Session, here: Here, post: Post) -> dict[str, object]:

@@ -6,10 +6,11 @@ from typing import Any
 
 from sqlmodel import Session, col
 
-from campaigns import drafting, library, views
+from campaigns import drafting, library, repeating, urgency, views
 from campaigns.catalogue import fold
 from campaigns.drafting import Draft, Preview
 from campaigns.people import Mistake
+from campaigns.repeating import Echo
 from campaigns.timetable import TimetableMistake, holiday, local, moment, next_slot, quiet
 from channels.contract import Problem
 from content import templates
@@ -22,11 +23,16 @@ from web.session import Here
 
 @dataclass(frozen=True)
 class Look:
-    """How a draft looks now: its previews, what is wrong, and which fields were lent their examples for looking."""
+    """How a draft looks now: its previews, what is wrong, and which fields were lent their examples for looking.
+
+    ``repeats`` are earlier posts that say the same at the same outlet; ``seal`` is what a consent to repeat is bound to.
+    """
 
     previews: list[Preview]
     problems: list[Problem]
     lent: list[str]
+    repeats: list[Echo] = field(default_factory=list)
+    seal: str = ""
 
     @property
     def errors(self) -> list[Problem]:
@@ -61,6 +67,20 @@ class Sheet:
         return self.post.id if self.post else None
 
     @property
+    def graces(self) -> list[tuple[object, str]]:
+        """What may be chosen as the time within which a late post is made good; empty: as its class says."""
+        kept = self.draft.grace_minutes or 0
+        usual = kept == urgency.grace_minutes(self.draft.urgency)
+        others = [] if usual or kept in dict(urgency.GRACES) else [(kept, urgency.span(kept))]
+        return [("", "Theo mức đã chọn"), *urgency.GRACES, *others]
+
+    @property
+    def grace(self) -> int | str:
+        """What is chosen of them."""
+        kept = self.draft.grace_minutes or 0
+        return "" if kept == urgency.grace_minutes(self.draft.urgency) else kept
+
+    @property
     def silent(self) -> bool:
         """Whether what is typed must not be kept by itself: keeping it would undo an approval or a submission."""
         return self.post is not None and self.post.state in ("submitted", "approved")
@@ -90,7 +110,7 @@ def typed_draft(session: Session, here: Here, form: Typed) -> Draft:
     template_id = form.number("template_id")
     template = views.mine(session, Template, template_id, here.ward_id) if template_id else None
     known = templates.load(template.source).head.fields if template else {}
-    return Draft(
+    draft = Draft(
         campaign_id=form.number("campaign_id") or _campaigns(session, here)[0].id or 0,
         template_id=template_id,
         task_id=form.number("task_id"),
@@ -109,7 +129,17 @@ def typed_draft(session: Session, here: Here, form: Typed) -> Draft:
         clock=form.text("clock"),
         outlet_ids=list(dict.fromkeys(form.numbers("outlet"))),
         own_words={int(key): text for key, text in form.under("own").items() if key.isdigit() and text.strip()},
+        urgency=form.line("urgency") or urgency.NORMAL,
+        grace_minutes=_grace(form.number("grace")),
     )
+    if given := form.line("repeat_ok"):
+        # The tick was given for the text that stood there: under any other text it says nothing.
+        draft.repeat_ok = given == repeating.seal(drafting.imagined(session, here.actor, here.ward, draft, here.now))
+    return draft
+
+
+def _grace(minutes: int | None) -> int | None:
+    return minutes if minutes and minutes <= urgency.LONGEST_GRACE_MINUTES else None
 
 
 def sheet(session: Session, here: Here, draft: Draft, post: Post | None = None, revision: int = 0) -> Sheet:
@@ -128,19 +158,24 @@ def sheet(session: Session, here: Here, draft: Draft, post: Post | None = None, 
     )
 
 
-def look(here: Here, draft: Draft) -> Look:
-    """The previews of a draft that need not be kept, and everything that is wrong with it."""
+def look(here: Here, draft: Draft, post: Post | None = None) -> Look:
+    """The previews of a draft that need not be kept, and everything that is wrong with it; ``post`` is what it changes."""
     with here.store.read() as session:
         exact = drafting.imagined(session, here.actor, here.ward, draft, here.now)
         filled, lent = _with_examples(draft, templates.load(exact.template.source) if exact.template else None)
         around = drafting.imagined(session, here.actor, here.ward, filled, here.now)
+        if post is not None:
+            exact.post.id, exact.post.state, exact.post.submitted_at = post.id, post.state, post.submitted_at
+        echoes = repeating.echoes(session, exact, here.now)
     previews = drafting.shown(around, here.desk)
     problems = drafting.wrong(exact, here.now) + _timely(here, draft) + _untouched(draft, exact.template)
+    problems += repeating.problems(echoes, exact)
     for preview in previews:
         told = {problem.text for problem in problems}
         incomplete = preview.message is None and any(problem.level == "error" for problem in problems)
         problems += [] if incomplete else [problem for problem in preview.problems if problem.text not in told]
-    return Look(previews, problems, lent)
+    same = [echo for echo in echoes if echo.exact and not echo.from_rule]
+    return Look(previews, problems, lent, same, repeating.seal(exact))
 
 
 def examples(parsed: Parsed) -> dict[str, Any]:
@@ -202,7 +237,7 @@ def _timely(here: Here, draft: Draft) -> list[Problem]:
     except TimetableMistake:
         return []
     found = []
-    if quiet(at, here.ward.zone, here.ward.quiet):
+    if quiet(at, here.ward.zone, here.ward.quiet) and not urgency.CLASSES[draft.urgency].in_quiet:
         text = f"{draft.clock} nằm trong giờ yên tĩnh của phường; loa và tin nhắn dễ làm phiền người dân."
         found.append(Problem(level="warning", text=text, field="day"))
     if name := holiday(local(at, here.ward.zone).date()):
