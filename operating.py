@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import logging
 import socket
 from collections.abc import AsyncIterator, Callable, Iterator
 from datetime import timedelta
@@ -30,6 +31,8 @@ from web.health import Life, Watch
 
 Say = Callable[[str], object]
 OnSignal = Callable[[Callable[[], None]], None]
+
+log = logging.getLogger("lantoa.operating")
 
 FIRST_POST_AFTER = timedelta(seconds=12)
 DEMO_DAYS = 7
@@ -113,6 +116,7 @@ async def _operate(settings: Settings, store: Store, on_signal: OnSignal, say: S
         say(f"Trang công khai: {settings.web.public_url}/")
         say(greeting)
         watch.life = Life.READY
+        log.info("began", extra={"epoch": daemon.courier.epoch})
         try:
             await daemon.run()
         finally:
@@ -120,6 +124,7 @@ async def _operate(settings: Settings, store: Store, on_signal: OnSignal, say: S
             await serving
             site.state.site.visits.close()
     store.close()
+    log.info("stopped", extra={"epoch": daemon.courier.epoch})
 
 
 @contextlib.asynccontextmanager

@@ -1,11 +1,20 @@
 """The technical log: every line readable by a machine, with its delivery, and never a secret in it."""
 
+import contextlib
 import io
 import json
 import logging
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import httpx
 import pytest
 import structlog
 
@@ -156,3 +165,31 @@ def test_a_log_that_cannot_be_written_stops_nobody_and_comes_back(capsys: pytest
     logging.getLogger("lantoa").info("kept")
     assert [line["event"] for line in _lines(stream)] == ["kept"]
     assert capsys.readouterr().err == ""
+
+
+LANTOA = Path(sys.executable).parent / "lantoa"
+
+
+def test_the_program_itself_logs_in_json_and_tells_no_secret(tmp_path: Path, migrated: Path) -> None:
+    (tmp_path / "data").mkdir()
+    shutil.copyfile(migrated, tmp_path / "data" / "lantoa.db")
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        port = str(taken.getsockname()[1])
+    clean = {name: value for name, value in os.environ.items() if not name.startswith("LANTOA_")}
+    given = {**clean, "LANTOA_FOLDER": str(tmp_path / "data"), "LANTOA_MODE": "live", "LANTOA_WEB__PORT": port,
+             "LANTOA_OPS__METRICS_TOKEN": CANARY, "LANTOA_DATABASE": f"sqlite:///{tmp_path}/data/lantoa.db"}  # fmt: skip
+    running = subprocess.Popen([str(LANTOA), "up"], cwd=tmp_path, env=given, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)  # fmt: skip
+    end = time.monotonic() + 60
+    while time.monotonic() < end:
+        with contextlib.suppress(httpx.HTTPError):
+            answer = httpx.get(f"http://127.0.0.1:{port}/metrics", headers={"authorization": f"Bearer {CANARY}"})
+            if answer.status_code == 200:
+                break
+        time.sleep(0.2)
+    running.send_signal(signal.SIGTERM)
+    said, logged = running.communicate(timeout=60)
+    assert running.returncode == 0, logged[-2000:]
+    assert CANARY not in said + logged
+    lines = [json.loads(line) for line in logged.splitlines()]
+    assert [line["event"] for line in lines if line["logger"] == "lantoa.operating"] == ["began", "stopped"]

@@ -58,6 +58,7 @@ class Place:
     outlets: list[int]
     port: int = field(default_factory=free_port)
     lives: list[subprocess.Popen[bytes]] = field(default_factory=list)
+    said_file: Path = Path("/dev/null")
 
     @property
     def site(self) -> str:
@@ -73,19 +74,16 @@ class Place:
         return {**clean, **given, **more}
 
     def start(self, *wrapped: str, **environment: str) -> subprocess.Popen[bytes]:
-        """One more life of the program; what it says is kept in ``noi.log`` beside the folder."""
+        """One more life of the program; what it says is kept in ``said_file``."""
         command = [*wrapped, sys.executable, "-m", "tests.chaos.whole"]
         with self.said_file.open("ab") as log:
             life = subprocess.Popen(command, cwd=ROOT, env=self.environment(**environment), stdout=log, stderr=log)
         self.lives.append(life)
         return life
 
-    @property
-    def said_file(self) -> Path:
-        return self.folder.with_name(f"{self.folder.name}.noi.log")
-
     def said(self) -> str:
-        return self.said_file.read_text("utf-8", "replace") if self.said_file.exists() else ""
+        """What its lives wrote to their log."""
+        return self.said_file.read_text("utf-8", "replace") if self.said_file.is_file() else ""
 
     def plan(self, posts: int = 1, within: timedelta = timedelta(minutes=1)) -> list[str]:
         """Approve posts to every outlet and make all of it due now; gives the new deliveries' keys."""
@@ -162,7 +160,7 @@ def furnished(store: Store, folder: Path, monkeypatch: pytest.MonkeyPatch, many:
                 session, house.admin, house.ward.id or 0, Truth.kind, name, values, house.desk.vault, utc_now()
             )
         ids = sorted(id or 0 for id in session.exec(select(Outlet.id)).all())
-    place = Place(folder, store, house, platform, ids)
+    place = Place(folder, store, house, platform, ids, said_file=folder.with_name(f"{folder.name}.noi.log"))
     try:
         yield place
     finally:
@@ -177,13 +175,14 @@ async def _fall_ill(folder: Path) -> None:
 
 
 async def _run() -> None:
+    import cli
     import operating
     from settings import load
 
     settings = load()
     ill = asyncio.create_task(_fall_ill(settings.folder))
     try:
-        await operating.up(settings, _on_signal, lambda words: sys.stdout.write(f"{words}\n"))
+        await operating.up(settings, _on_signal, cli.say)
     finally:
         ill.cancel()
 
