@@ -1,6 +1,6 @@
 """The daemon: it wakes, and the rows decide. Run it by itself with ``python scheduler.py`` or ``lantoa up``.
 
-The beats: plan, deliver, look, measure, sources, renew, tidy. APScheduler keeps the recurring ones (memory only,
+The beats: plan, prepare, deliver, look, withdraw, measure, sources, renew, tidy, sweep. APScheduler keeps the recurring ones (memory only,
 rebuilt at every start; a late beat is never skipped); delivery has a loop of its own that sleeps until the next row
 is due. Nothing is remembered here: killing it at any moment loses nothing.
 """
@@ -14,6 +14,7 @@ import secrets
 import signal
 import socket
 import sys
+import time
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -24,8 +25,20 @@ from urllib.parse import urlsplit
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
 from sqlmodel import col, func, select
 
-from campaigns import measuring, planning, renewing, sources
-from campaigns.delivering import Courier
+from campaigns import (
+    catching_up,
+    clocks,
+    holding,
+    measuring,
+    moves,
+    planning,
+    renewing,
+    sources,
+    sweeping,
+    withdrawing,
+)
+from campaigns.clocks import ClockWatch
+from campaigns.delivering import LEASE, Courier
 from campaigns.outlets import Desk
 from campaigns.states import State
 from channels.wire import Guard, Wire
@@ -37,7 +50,8 @@ from store.vault import SealBroken, Vault
 
 WRITTEN_AHEAD = timedelta(minutes=3)
 BLOCKED_SECONDS = 0.25
-FINISH_SECONDS = 30.0
+FINISH_SECONDS = 15.0
+MARK_SECONDS = 5.0
 
 log = logging.getLogger("lantoa")
 
@@ -69,15 +83,28 @@ def own_addresses(settings: Settings) -> tuple[str, ...]:
 class Daemon:
     """One life of the scheduler."""
 
-    def __init__(self, store: Store, desk: Desk, settings: Settings, chance: Random | None = None) -> None:
+    def __init__(
+        self,
+        store: Store,
+        desk: Desk,
+        settings: Settings,
+        chance: Random | None = None,
+        passed: Callable[[], None] = lambda: None,
+        may_work: Callable[[], bool] = lambda: True,
+    ) -> None:
         self.settings = settings
         self.courier = Courier(store, desk, secrets.token_hex(8), chance or Random())  # noqa: S311 - jitter only
+        self._passed, self._may_work = passed, may_work
+        self._clocks = ClockWatch(desk.now, time.monotonic)
         self._stop = asyncio.Event()
         self._under_way: set[asyncio.Future[None]] = set()
+        self._marked_at = self._leased_at = float("-inf")
 
     async def run(self) -> None:
         """Work until ``stop``; then finish what is under way."""
-        self.begin()
+        await asyncio.to_thread(self.begin)
+        if self.courier.store.dialect != "sqlite":
+            self.courier.alive = self._leased
         scheduler = self._recurring()
         scheduler.start()
         try:
@@ -88,21 +115,28 @@ class Daemon:
             await self.courier.desk.wire.close()
 
     def stop(self) -> None:
-        """Ask the daemon to finish; it takes nothing new."""
+        """Ask the daemon to finish; it takes nothing new. Asked a second time, it waits for no answer any more."""
+        if self._stop.is_set():
+            self.courier.give_up()
         self._stop.set()
+        self.courier.stopping.set()
+        self.courier.freed.set()
 
     def begin(self) -> None:
-        """Announce this life and settle what an earlier one left in the middle."""
-        now = self.courier.desk.now()
-        with self.courier.store.write() as session:
+        """Settle what an earlier life left in the middle, hold what a long silence made late, announce this life."""
+        left = self.courier.recover()
+        if left:
+            log.warning("%s deliveries were left in the middle; they will be looked up, not sent again", left)
+        late = catching_up.at_start(self.courier.store, self.courier.desk.now())
+        if late:
+            log.warning("%s deliveries fell due while nobody was awake; they wait for a person's plan", late)
+        now, self._leased_at = self.courier.desk.now(), time.monotonic()
+        with self.courier.store.write("lease") as session:
             session.add(
                 Worker(
                     epoch=self.courier.epoch, host=socket.gethostname(), pid=os.getpid(), started_at=now, seen_at=now
                 )
             )
-        left = self.courier.recover()
-        if left:
-            log.warning("%s deliveries were left in the middle; they will be looked up, not sent again", left)
 
     async def work(self) -> int:
         """The beats that move deliveries, once, with credentials renewed before they are needed."""
@@ -113,8 +147,20 @@ class Daemon:
         return sent + looked + measured
 
     async def prepare(self, until: datetime) -> int:
-        """Write ahead the messages that fall due until then."""
-        return await self.courier.freeze_ahead(until, self.settings.daemon.wave)
+        """Write ahead the messages that fall due until then, and make them ready on the platforms; gives how many."""
+        written = await self.courier.freeze_ahead(until, self.settings.daemon.wave)
+        return written + await self.courier.stage_ahead(until, self.settings.daemon.wave)
+
+    def tidy(self) -> None:
+        """Miss what is too late, settle what dead workers left, and say so when the machine's clock has jumped."""
+        store, now = self.courier.store, self.courier.desk.now()
+        with store.write("miss") as session:
+            moves.miss(session, now)
+            holding.give_up(session, now)
+        if store.dialect != "sqlite":
+            self.courier.recover()
+        if (jump := self._clocks.check()) is not None:
+            clocks.tell(store, jump, now)
 
     def plan(self) -> int:
         """Make the deliveries of the horizon."""
@@ -156,10 +202,13 @@ class Daemon:
             (self._plan, 15),
             (self._prepare, 20),
             (self._look, 2),
+            (self._withdraw, 5),
             (self._measure, 20),
             (self._sources, 60),
             (self._renew, 60),
+            (self._tidy, 5),
             (self._seen, 10),
+            (self._sweep, 6 * 3600),
         ]
         for beat, seconds in beats:
             scheduler.add_job(
@@ -175,8 +224,14 @@ class Daemon:
         await asyncio.shield(running)
 
     async def _finish(self) -> None:
-        if self._under_way:
-            await asyncio.wait(set(self._under_way), timeout=FINISH_SECONDS)
+        """What is on the wire is waited for; what does not end in time is settled by the next life, as a crash would be."""
+        beats = [asyncio.ensure_future(self.courier.idle()), *self._under_way]
+        _, late = await asyncio.wait(beats, timeout=FINISH_SECONDS)
+        for one in late:
+            one.cancel()
+        if late:
+            self.courier.give_up()
+            await asyncio.wait(late, timeout=1.0)
         try:
             await asyncio.to_thread(self._mark, "stopped_at")
         except Exception:
@@ -184,15 +239,29 @@ class Daemon:
 
     async def _deliver_until_stopped(self) -> None:
         while not self._stop.is_set():
+            self.courier.freed.clear()
             try:
-                done = await self.courier.deliver(self.settings.daemon.wave)
-                wait = 0.0 if done else await asyncio.to_thread(self._until_next)
+                wait = await self._pass()
             except Exception:
                 log.exception("deliver")
                 wait = self.settings.daemon.idle_seconds
             if wait:
                 with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(self._stop.wait(), wait)
+                    await asyncio.wait_for(self.courier.freed.wait(), wait)
+
+    async def _pass(self) -> float:
+        """One pass of the loop, marked in the database and told to the supervisor; gives the seconds until the next."""
+        begun = await self.courier.begin(self.settings.daemon.wave) if await asyncio.to_thread(self._may_work) else 0
+        wait = 0.0 if begun else await asyncio.to_thread(self._until_next)
+        if time.monotonic() - self._marked_at > MARK_SECONDS:
+            await asyncio.to_thread(self._mark, "passed_at")
+            self._marked_at = time.monotonic()
+            self._passed()
+        return wait
+
+    def _leased(self) -> bool:
+        """Whether the other workers still believe in this life: it spoke up within most of its lease."""
+        return time.monotonic() - self._leased_at < LEASE.total_seconds() * 2 / 3
 
     def _until_next(self) -> float:
         """Seconds until a delivery may be claimed; what is due but blocked by its outlet is not asked for in a hurry."""
@@ -207,7 +276,16 @@ class Daemon:
         await self.prepare(self.courier.desk.now() + WRITTEN_AHEAD)
 
     async def _look(self) -> None:
-        await self.courier.look(self.settings.daemon.wave)
+        await self.courier.begin_looks(self.settings.daemon.wave)
+
+    async def _withdraw(self) -> None:
+        await withdrawing.withdraw(self.courier, self.settings.daemon.wave)
+
+    async def _sweep(self) -> None:
+        await sweeping.sweep(self.courier)
+
+    async def _tidy(self) -> None:
+        await asyncio.to_thread(self.tidy)
 
     async def _measure(self) -> None:
         await measuring.measure(self.courier, self.settings.daemon.wave)
@@ -219,7 +297,9 @@ class Daemon:
         await renewing.renew(self.courier)
 
     async def _seen(self) -> None:
+        asked_at = time.monotonic()
         await asyncio.to_thread(self._mark, "seen_at")
+        self._leased_at = asked_at
 
     def _mark(self, column: str) -> None:
         with self.courier.store.write() as session:

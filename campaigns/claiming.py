@@ -6,7 +6,7 @@ from typing import Any
 from sqlalchemy import bindparam
 from sqlmodel import Session, col, select, text, update
 
-from campaigns import moves
+from campaigns import holding, moves
 from campaigns.moves import spoken_by
 from campaigns.states import Move, State
 from store.tables import Attempt, Delivery, Instance, Outlet, Utc
@@ -20,9 +20,7 @@ FREE = f"""delivery.id in (select coalesce({", ".join(_FIRST.format(rank=rank) f
   where o.state = 'open'
     and (o.next_slot_at is null or o.next_slot_at <= :now) and (o.rest_until is null or o.rest_until <= :now)
     and not exists (select 1 from delivery b where b.outlet_id = o.id and b.state in ('prepared', 'wire', 'unknown')
-      and (b.state <> 'unknown' or b.looks = 0))
-    and not exists (select 1 from hold h where h.released_at is null and h.kind = 'person'
-      and (h.ward_id is null or h.ward_id = o.ward_id)))"""  # noqa: S608 - constants only
+      and (b.state <> 'unknown' or b.looks = 0)))"""  # noqa: S608 - constants only
 
 
 def claim(
@@ -31,6 +29,7 @@ def claim(
     """Take up to ``limit`` due deliveries for this boot epoch, of one outlet or of all; gives their (id, fence)."""
     if session.exec(select(Instance.safe_mode)).one():
         return []
+    holding.keep_back(session, now)
     moves.miss(session, now)
     found = session.exec(waiting(now, limit, outlet_id)).all()
     _read_outlets(session, found)

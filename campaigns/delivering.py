@@ -15,19 +15,19 @@ from typing import Any, TypeVar
 from sqlalchemy.exc import OperationalError
 from sqlmodel import Session, col, select, text
 
-from campaigns import claiming, freezing, moves, outlets, states, wiring
+from campaigns import claiming, fanning, freezing, moves, outlets, states, wiring
 from campaigns.freezing import Frozen, Letter
 from campaigns.moves import Moved
 from campaigns.outlets import Desk
 from campaigns.people import Mistake
 from campaigns.recording import Answered, Clerk, Looked, Staged
-from campaigns.states import State
+from campaigns.states import Move, State
 from campaigns.wiring import Ready
-from channels.contract import EMPTY, Deferred, Handle, Outcome, Pending, Reason, Refused, Unknown
+from channels.contract import EMPTY, Capability, Deferred, Handle, Outcome, Pending, Reason, Refused, Unknown
 from channels.wire import may_leave
 from content.templates import FieldMistakes, TemplateMistake
 from store.engine import Store
-from store.tables import Delivery, Worker
+from store.tables import Delivery, Recipient, Worker
 from store.together import Aside, Together
 from store.vault import SealBroken
 
@@ -52,14 +52,14 @@ class Courier:
 
     ``aside`` runs blocking work (a thread). ``alive`` says whether this life still holds its lease: without it nothing
     leaves. ``dropped`` are deliveries whose result could not be written down; they are settled as a crash would be.
-    ``freed`` is set whenever a delivery is done and its outlet may be free again.
+    ``freed`` is set whenever a delivery is done and its outlet may be free again; set ``stopping`` to end a fan-out early.
     """
 
     def __init__(self, store: Store, desk: Desk, epoch: str, chance: Random, aside: Aside = asyncio.to_thread) -> None:
         self.store, self.desk, self.epoch, self.chance, self.aside = store, desk, epoch, chance, aside
         self.alive: Callable[[], bool] = lambda: True
         self.dropped: set[int] = set()
-        self.freed = asyncio.Event()
+        self.freed, self.stopping = asyncio.Event(), asyncio.Event()
         self._under_way: dict[int, asyncio.Task[None]] = {}
         self._looking: dict[int, asyncio.Task[None]] = {}
         clerk = Clerk(chance)
@@ -90,6 +90,11 @@ class Courier:
         """Wait until nothing is under way."""
         while tasks := [*self._under_way.values(), *self._looking.values()]:
             await _all(tasks)
+
+    def give_up(self) -> None:
+        """Wait for no answer any more: what is on the wire is settled by the next life, as after a crash."""
+        for task in [*self._under_way.values(), *self._looking.values()]:
+            task.cancel()
 
     async def freeze_ahead(self, until: datetime, limit: int) -> int:
         """Write the messages that fall due until then, so that nothing slow is left for their hour; gives how many."""
@@ -150,11 +155,20 @@ class Courier:
             found = session.exec(left.order_by(col(Delivery.ward_id), col(Delivery.id)).with_for_update()).all()
             moved: list[Moved] = []
             for delivery in found:
-                settle = moves.settle_time(session, delivery)
-                moved.append((delivery, states.after_crash(State(delivery.state), settle, now)))
+                moved.append((delivery, self._after_crash(session, delivery, now)))
                 moves.close_attempts(session, delivery, "crash", now)
             moves.apply_all(session, moved, now)
         return len(found)
+
+    def _after_crash(self, session: Session, delivery: Delivery, now: datetime) -> Move:
+        kind = moves.spoken_by(session, delivery)
+        if delivery.state == State.WIRE and fanning.fans_out(kind):
+            theirs = (col(Recipient.delivery_id) == delivery.id) & (col(Recipient.epoch) == delivery.epoch)
+            fanning.recover(session, theirs, now)
+            return Move(
+                State.DUE, now, detail="Chương trình dừng khi đang gửi từng người; gửi tiếp những người còn lại."
+            )
+        return states.after_crash(State(delivery.state), timedelta(seconds=kind.settle_seconds), now)
 
     def _claim(self, limit: int, outlet_id: int | None = None) -> list[tuple[int, int]]:
         with self.store.write("claim") as session:
@@ -228,7 +242,7 @@ class Courier:
         ready_at = asyncio.get_running_loop().time()
         attempt = await self._to_wire(Ready(letter.id, letter.fence, handle))
         if attempt is not None:
-            outcome = await self._publish(letter, handle, ready_at + LEAVE_WITHIN_SECONDS)
+            outcome = await self._speak(letter, handle, ready_at + LEAVE_WITHIN_SECONDS)
             await self._published(Answered(letter.id, letter.fence, attempt, outcome))
 
     async def _stage(self, letter: Letter) -> Handle | Outcome:
@@ -251,6 +265,12 @@ class Courier:
     def _keep_handle(self, letter: Letter, handle: Handle) -> None:
         with self.store.write("staged") as session:
             freezing.keep_handle(session, letter, handle)
+
+    async def _speak(self, letter: Letter, handle: Handle, until: float) -> Outcome:
+        if Capability.FAN_OUT not in letter.speaker.capabilities:
+            return await self._publish(letter, handle, until)
+        message, stopping = letter.message, self.stopping
+        return await fanning.drain(self, letter.id, letter.fence, letter.speaker, message, stopping=stopping)
 
     async def _publish(self, letter: Letter, handle: Handle, until: float) -> Outcome:
         # A life that was frozen since it wrote «wire» may have been given up meanwhile: what has not left stays.

@@ -12,7 +12,7 @@ from typing import Any
 
 from sqlmodel import Session, col, select, text, update
 
-from campaigns import composing, outlets
+from campaigns import composing, outlets, recipients
 from campaigns.composing import Scene
 from campaigns.outlets import Desk
 from campaigns.people import Mistake
@@ -157,6 +157,8 @@ def keep(session: Session, frozen: list[Frozen]) -> list[Letter]:
         kept = {"message": one.letter.message.model_dump(mode="json"), "parts": len(one.letter.message.parts)}
         mine = (col(Delivery.id) == one.letter.id, col(Delivery.fence) == one.letter.fence)
         still_mine = session.exec(update(Delivery).where(*mine).values(**kept)).rowcount == 1
+        if still_mine and Capability.FAN_OUT in one.letter.speaker.capabilities:
+            recipients.enlist(session, delivery, one.now)
         if still_mine and one.target and session.get(ShortLink, delivery.key) is None:
             session.add(
                 ShortLink(

@@ -8,6 +8,7 @@ from sqlmodel import Session, col, func, select, text, update
 
 from campaigns import outlets
 from campaigns.audit import MACHINE, Entry, record_all
+from campaigns.recipients import begun
 from campaigns.states import Move, Standing, State
 from channels.contract import Certainty, Channel, Outcome
 from store.tables import Attempt, Delivery, Outlet
@@ -16,9 +17,9 @@ Moved = tuple[Delivery, Move]
 
 
 def miss(session: Session, now: datetime) -> None:
-    """What nobody could begin within its time is missed, and said so."""
+    """What nobody could begin within its time is missed, and said so; what a hold keeps back is left to a person."""
     late = select(Delivery).where(text("delivery.state in ('due', 'held')"), Delivery.expires_at < now)
-    late = late.where(Delivery.part == 0, col(Delivery.hold_id).is_(None))
+    late = late.where(Delivery.part == 0, col(Delivery.hold_id).is_(None), ~begun())
     found = session.exec(late.order_by(col(Delivery.ward_id), col(Delivery.id)).with_for_update(skip_locked=True)).all()
     apply_all(session, [(delivery, _missed(delivery, now)) for delivery in found], now)
 
@@ -141,6 +142,7 @@ def spoken_by(session: Session, delivery: Delivery) -> type[Channel]:
 
 class _Gone(Channel):
     certainty = Certainty.BLIND
+    capabilities = frozenset()
 
 
 def one(session: Session, table: type[Any], id: int) -> Any:

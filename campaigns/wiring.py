@@ -3,14 +3,17 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlmodel import Session, col, select, text
+from sqlmodel import Session, col, select
 
-from campaigns import moves
+from campaigns import holding, hours, moves
 from campaigns.approving import digest_of
 from campaigns.moves import Moved
+from campaigns.recipients import begun
 from campaigns.states import Move, State
-from channels.contract import Handle
-from store.tables import Attempt, Delivery, Hold, Outlet, Post
+from channels.contract import Handle, Reason
+from store.tables import Attempt, Delivery, Outlet, Post
+
+IN_QUIET_HOURS = "Đang trong giờ yên tĩnh; sẽ phát khi hết giờ yên tĩnh."
 
 
 @dataclass(frozen=True)
@@ -58,29 +61,39 @@ def _obstacles(session: Session, deliveries: list[Delivery], now: datetime) -> d
     locked = select(Post).where(col(Post.id).in_(ids)).order_by(col(Post.id)).with_for_update(read=True)
     posts = {post.id: post for post in session.exec(locked.execution_options(**fresh)).all()} if ids else {}
     digests = {id: digest_of(session, post) for id, post in posts.items()}
-    held = _held(session, deliveries)
-    found = {}
+    held = {id for id in sorted({one.ward_id for one in deliveries}) if holding.is_held(session, id, locking=True)}
+    going = _going(session, deliveries)
+    found: dict[int, Move | None] = {}
     for delivery in deliveries:
-        post, outlet = posts[delivery.post_id], moves.one(session, Outlet, delivery.outlet_id)
-        approved = bool(delivery.part) or post.digest == delivery.approved_digest == digests[delivery.post_id]
-        if post.state != "approved" or not approved:
+        post, out = posts[delivery.post_id], delivery.id in going
+        if post.state != "approved" or not (
+            out or post.digest == delivery.approved_digest == digests[delivery.post_id]
+        ):
             found[delivery.id or 0] = _void(delivery, now)
-        elif outlet.state != "open":
-            found[delivery.id or 0] = Move(State.DUE, now, detail=outlet.paused_reason)
-        elif delivery.ward_id in held and not delivery.part:
-            found[delivery.id or 0] = Move(State.DUE, now, detail="Đang tạm dừng toàn bộ.")
-        elif now > delivery.expires_at and not delivery.part:
-            found[delivery.id or 0] = Move(State.DUE, now)
-    return found
+        else:
+            found[delivery.id or 0] = _not_now(session, delivery, out, delivery.ward_id in held, now)
+    return {id: move for id, move in found.items() if move is not None}
+
+
+def _going(session: Session, deliveries: list[Delivery]) -> set[int | None]:
+    """Those of which something is out already: a part, or a first recipient of a fan-out."""
+    ids = [delivery.id for delivery in deliveries]
+    fanned = session.exec(select(Delivery.id).where(col(Delivery.id).in_(ids), begun())).all()
+    return {delivery.id for delivery in deliveries if delivery.part} | set(fanned)
+
+
+def _not_now(session: Session, delivery: Delivery, out: bool, held: bool, now: datetime) -> Move | None:
+    outlet = moves.one(session, Outlet, delivery.outlet_id)
+    if outlet.state != "open":
+        return Move(State.DUE, now, detail=outlet.paused_reason)
+    if held and not delivery.part:
+        return Move(State.DUE, now, "hold", "Đang tạm dừng toàn bộ.")
+    if silent_until := hours.wait_until(session, delivery, now):
+        return Move(State.DUE, silent_until, Reason.OUTSIDE_HOURS, IN_QUIET_HOURS)
+    return Move(State.DUE, now) if now > delivery.expires_at and not out else None
 
 
 def _void(delivery: Delivery, now: datetime) -> Move:
     """What is partly out goes on as it was frozen; nothing else leaves unless it is, word for word, what was approved."""
     said = f"Đã đăng {delivery.part}/{delivery.parts} phần. " if delivery.part else ""
     return Move(State.CANCELLED, now, "approval_void", f"{said}Bài không còn được duyệt như khi lập lịch.")
-
-
-def _held(session: Session, deliveries: list[Delivery]) -> set[int]:
-    holds = select(Hold.ward_id).where(text("hold.released_at is null and hold.kind = 'person'"))
-    places = set(session.exec(holds).all())
-    return {delivery.ward_id for delivery in deliveries if None in places or delivery.ward_id in places}
