@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import logging
+import os
 import socket
 from collections.abc import AsyncIterator, Callable, Iterator
 from datetime import timedelta
@@ -22,6 +23,7 @@ from campaigns.people import Role
 from channels.registry import kinds
 from channels.twin import Place
 from content.plans import Plan, load_plans
+from notifying import Notifier
 from rehearsal import site_token, twins
 from scheduler import Daemon, desk, lock, own_addresses, utc_now
 from settings import VERSION, Settings
@@ -90,8 +92,9 @@ def found_ward(settings: Settings, store: Store, plan: Plan) -> list[str]:
 async def _operate(settings: Settings, store: Store, on_signal: OnSignal, say: Say, greeting: str = "") -> None:
     _check_port(settings.web.host, settings.web.port)
     speaking = desk(settings, allow=own_addresses(settings))
-    daemon = Daemon(store, speaking, settings)
     watch = Watch(Life.STARTING, VERSION, settings.ops.metrics_token)
+    supervisor = Notifier(os.environ.pop("NOTIFY_SOCKET", ""))  # taken away, so that no child speaks for us
+    daemon = Daemon(store, speaking, settings, passed=lambda: _passed(watch, supervisor))
     site = web.public.build(
         store, speaking.files, utc_now, lambda ward: site_token(speaking.vault, ward), settings.web.public_url
     )
@@ -104,9 +107,9 @@ async def _operate(settings: Settings, store: Store, on_signal: OnSignal, say: S
             await asyncio.sleep(0.05)
 
         def stop() -> None:
-            if watch.life is Life.STOPPING:
-                server.force_exit = True
+            server.force_exit = watch.life is Life.STOPPING
             watch.life = Life.STOPPING
+            supervisor.stopping()
             daemon.stop()
 
         on_signal(stop)
@@ -115,7 +118,6 @@ async def _operate(settings: Settings, store: Store, on_signal: OnSignal, say: S
         say(f"Bảng điều khiển: http://{settings.web.host}:{settings.web.port}/quan-tri")
         say(f"Trang công khai: {settings.web.public_url}/")
         say(greeting)
-        watch.life = Life.READY
         log.info("began", extra={"epoch": daemon.courier.epoch})
         try:
             await daemon.run()
@@ -125,6 +127,14 @@ async def _operate(settings: Settings, store: Store, on_signal: OnSignal, say: S
             site.state.site.visits.close()
     store.close()
     log.info("stopped", extra={"epoch": daemon.courier.epoch})
+
+
+def _passed(watch: Watch, supervisor: Notifier) -> None:
+    """The delivery loop made a full pass, written down: the program is ready, and alive."""
+    if watch.life is Life.STARTING:
+        watch.life = Life.READY
+        supervisor.status("Đang làm việc")
+    supervisor.pulse()
 
 
 @contextlib.asynccontextmanager

@@ -177,9 +177,11 @@ async def _fall_ill(folder: Path) -> None:
 async def _run() -> None:
     import cli
     import operating
+    import scheduler
     from settings import load
 
     settings = load()
+    scheduler.MARK_SECONDS = float(os.environ.get("TEST_MARK_SECONDS", scheduler.MARK_SECONDS))
     ill = asyncio.create_task(_fall_ill(settings.folder))
     try:
         await operating.up(settings, _on_signal, cli.say)

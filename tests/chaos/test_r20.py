@@ -1,0 +1,176 @@
+"""R20: a delivery loop that is blocked feeds no watchdog; the supervisor kills the program, and it comes back without a copy.
+
+The test plays systemd (https://www.freedesktop.org/software/systemd/man/latest/systemd.service.html#WatchdogSec=), ten
+times faster: a watchdog of 6 seconds instead of 60, fed every half second instead of every five.
+"""
+
+import contextlib
+import socket
+import subprocess
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from store.engine import Store
+from tests.chaos.evidence import say
+from tests.chaos.whole import BUSY, Place, furnished, until
+
+OUTLETS = 12
+WATCHDOG = 6.0
+START_LIMIT = 60.0
+BACK_WITHIN = 90.0
+
+
+class Supervisor:
+    """Starts the program, hears its pulse, kills it when the pulse stops, and starts it again whenever it is gone."""
+
+    def __init__(self, place: Place, address: str) -> None:
+        self.place, self.address = place, address
+        self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        self.socket.bind(address)
+        self.socket.settimeout(0.1)
+        self.pulses: list[float] = []
+        self.readies: list[float] = []
+        self.killed: list[float] = []
+        self.ended = threading.Event()
+        self.life: subprocess.Popen[bytes] | None = None
+        self.thread = threading.Thread(target=self._watch, daemon=True)
+        self.thread.start()
+
+    def _watch(self) -> None:
+        while not self.ended.is_set():
+            self.life = self.place.start(NOTIFY_SOCKET=self.address, TEST_MARK_SECONDS="0.5")
+            self._until_it_is_gone(self.life, time.monotonic())
+
+    def _until_it_is_gone(self, life: subprocess.Popen[bytes], started: float) -> None:
+        fed, ready = started, False
+        while life.poll() is None and not self.ended.is_set():
+            word = self._heard()
+            now = time.monotonic()
+            if word == "READY=1":
+                ready, fed = True, now
+                self.readies.append(now)
+            elif word == "WATCHDOG=1":
+                fed = now
+                self.pulses.append(now)
+            if now - fed > (WATCHDOG if ready else START_LIMIT):
+                self.killed.append(now)
+                life.kill()
+                life.wait()
+                self.place.folder.joinpath(BUSY).unlink(missing_ok=True)
+
+    def _heard(self) -> str:
+        with contextlib.suppress(TimeoutError):
+            return self.socket.recv(4096).decode()
+        return ""
+
+    def close(self) -> None:
+        self.ended.set()
+        self.thread.join(30)
+        self.socket.close()
+
+
+@pytest.fixture
+def place(any_store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Place]:
+    with furnished(any_store, tmp_path / "du-lieu", monkeypatch, many=OUTLETS) as made:
+        yield made
+
+
+@pytest.fixture
+def supervisor(place: Place, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Supervisor]:
+    made = Supervisor(place, str(tmp_path_factory.mktemp("n") / "notify"))
+    yield made
+    made.close()
+
+
+def _fed(place: Place, supervisor: Supervisor) -> None:
+    """Wait until the program is well: ready, and fed several times."""
+    until(lambda: supervisor.readies and len(supervisor.pulses) > 3, START_LIMIT, place.said)
+
+
+def _blocked(supervisor: Supervisor, since: float, place: Place) -> float:
+    """Wait for the kill; gives how many seconds after ``since`` the last pulse came."""
+    until(lambda: supervisor.killed, WATCHDOG + 10, place.said)
+    last = max(moment for moment in supervisor.pulses if moment < supervisor.killed[0])
+    return last - since
+
+
+def _back(supervisor: Supervisor, place: Place, since: float) -> float:
+    """Wait until a new life is ready and fed; gives the seconds since the loop was blocked."""
+    until(lambda: [moment for moment in supervisor.readies if moment > supervisor.killed[0]], BACK_WITHIN, place.said)
+    until(lambda: supervisor.pulses[-1] > supervisor.readies[-1], 20, place.said)
+    return time.monotonic() - since
+
+
+def test_a_busy_loop_is_killed_and_what_was_in_flight_is_not_sent_again(place: Place, supervisor: Supervisor) -> None:
+    _fed(place, supervisor)
+    place.platform.delay = 3.0
+    place.plan()
+    until(lambda: place.platform.in_flight >= OUTLETS, 30, place.said)
+    blocked = time.monotonic()
+    (place.folder / BUSY).touch()
+    quiet = _blocked(supervisor, blocked, place)
+    assert quiet < 2.0, "the watchdog was fed by something else than the delivery loop"
+    place.platform.delay = 0.0
+    back = _back(supervisor, place, blocked)
+    place.settled(60)
+    assert place.states() == {"sent": OUTLETS}
+    assert set(place.platform.copies.values()) == {1} == set(place.platform.asked.values())
+    assert back <= BACK_WITHIN
+    counts = {"in_flight": OUTLETS, "kills": len(supervisor.killed), "back_seconds": back, "copies": OUTLETS}
+    say(f"R20-busy-{place.store.dialect}", 0, counts, "no pulse, killed, back in time, nothing sent a second time")
+
+
+def test_a_database_locked_by_another_program_stops_the_pulse_though_the_console_answers(
+    place: Place, supervisor: Supervisor
+) -> None:
+    _fed(place, supervisor)
+    with _locked(place.store):
+        blocked = time.monotonic()
+        place.platform.delay = 0.2
+        until(lambda: time.monotonic() > blocked + 3, 5)
+        answer = place.get("/readyz")
+        assert answer is not None and answer.status_code == 200, "the console was expected to answer"
+        quiet = _blocked(supervisor, blocked, place)
+        assert quiet < 2.0, "the watchdog was fed without a write to the database"
+    back = _back(supervisor, place, blocked)
+    place.plan()
+    place.settled(60)
+    assert place.states() == {"sent": OUTLETS}
+    assert set(place.platform.copies.values()) == {1} == set(place.platform.asked.values())
+    assert back <= BACK_WITHIN
+    counts = {"kills": len(supervisor.killed), "back_seconds": back, "copies": OUTLETS}
+    say(f"R20-locked-{place.store.dialect}", 0, counts, "no pulse without a write, killed, back in time, no copy")
+
+
+@contextlib.contextmanager
+def _locked(store: Store) -> Iterator[None]:
+    """The database as another program leaves it in the middle of its work: nobody else can write."""
+    with store.engine.connect() as connection:
+        if store.dialect == "sqlite":
+            connection = connection.execution_options(lantoa_write=True)
+            connection.exec_driver_sql("select 1")
+        else:
+            connection.exec_driver_sql("lock table worker, delivery, outlet in exclusive mode")
+        yield
+        connection.rollback()
+
+
+def test_a_healthy_program_is_left_alone(place: Place, supervisor: Supervisor) -> None:
+    _fed(place, supervisor)
+    place.plan()
+    place.settled(30)
+    time.sleep(WATCHDOG + 1)
+    assert supervisor.killed == []
+    assert len(supervisor.readies) == 1
+    gaps = [later - earlier for earlier, later in zip(supervisor.pulses, supervisor.pulses[1:], strict=False)]
+    assert max(gaps) < WATCHDOG
+    say(
+        f"R20-well-{place.store.dialect}",
+        0,
+        {"pulses": len(gaps) + 1, "longest_gap": max(gaps)},
+        "fed in time, never killed",
+    )
