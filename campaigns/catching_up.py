@@ -12,6 +12,7 @@ from sqlmodel import Session, col, func, select, text
 from campaigns import planning
 from campaigns.audit import MACHINE, record, record_all
 from campaigns.holding import AT_ONCE, CATCH_UP, give_up, held_entry, put_under
+from campaigns.recipients import begun
 from campaigns.timetable import local
 from store.engine import Store
 from store.tables import Delivery, Hold, Ward, Worker
@@ -50,7 +51,7 @@ def _step(store: Store, since: datetime | None, now: datetime) -> int:
 
 def _hold_some(session: Session, since: datetime | None, now: datetime) -> int:
     late = select(Delivery).where(text("delivery.state = 'due'"), Delivery.next_at <= now)
-    late = late.where(Delivery.due_at <= now - LATE, Delivery.part == 0)
+    late = late.where(Delivery.due_at <= now - LATE, Delivery.part == 0, ~begun())
     found = session.exec(late.order_by(col(Delivery.ward_id), col(Delivery.id)).limit(AT_ONCE).with_for_update()).all()
     holds = {ward_id: _plan_of(session, ward_id, since, now) for ward_id in sorted({one.ward_id for one in found})}
     for delivery in found:

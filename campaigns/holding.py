@@ -1,7 +1,8 @@
 """«Tạm dừng toàn bộ»: a person stops a ward, or the city account the whole city, at once and until it is released.
 
 A hold is a row. What falls due under it goes from ``due`` to ``held``; a claimed delivery is stopped at the wire, in
-the transaction that would have let it go; only what is partly out goes on. A held delivery waits for the person who
+the transaction that would have let it go; only a post of which a part is out goes on, and a list of recipients stops
+between two groups. A held delivery waits for the person who
 releases the hold even when its time runs out meanwhile: nothing is dropped behind anybody's back for GIVE_UP.
 """
 
@@ -13,6 +14,7 @@ from sqlmodel import Session, col, select, text
 
 from campaigns.audit import MACHINE, Actor, Entry, record_all
 from campaigns.people import Action, Forbidden, Mistake, may, require
+from campaigns.recipients import begun
 from campaigns.states import State
 from content.text import squeeze
 from store.tables import Delivery, Hold, Ward
@@ -129,7 +131,7 @@ def under(hold_id: int | None) -> Any:
 def give_up(session: Session, now: datetime) -> int:
     """What nobody decided about for GIVE_UP after its hour, and whose time is over, is missed; gives how many."""
     late = select(Delivery).where(text("delivery.state in ('due', 'held')"), Delivery.expires_at < now)
-    late = late.where(Delivery.due_at < now - GIVE_UP, Delivery.part == 0)
+    late = late.where(Delivery.due_at < now - GIVE_UP, Delivery.part == 0, ~begun())
     order = (col(Delivery.ward_id), col(Delivery.id))
     found = session.exec(late.order_by(*order).limit(AT_ONCE).with_for_update(skip_locked=True)).all()
     entries = []

@@ -11,7 +11,7 @@ from typing import Literal
 
 from sqlmodel import Session, col, func, select
 
-from campaigns import holding, views
+from campaigns import holding, recipients, views
 from campaigns.audit import Actor, Entry, record_all
 from campaigns.hours import allowed_from, heard
 from campaigns.people import Mistake
@@ -197,7 +197,7 @@ class _Release:
         session.add(delivery)
         delivery.updated_at = self.now
         if wanted == "skip":
-            return [self._skip(delivery)]
+            return [self._skip(session, delivery)]
         if (other := self._still_over(session, delivery)) is not None:
             delivery.hold_id, delivery.detail = other.id, other.reason
             self.done.staying += 1
@@ -208,7 +208,8 @@ class _Release:
         self.done.now += 1
         return [self._let_go(delivery, self.pace.take(outlet, ward))]
 
-    def _skip(self, delivery: Delivery) -> Entry:
+    def _skip(self, session: Session, delivery: Delivery) -> Entry:
+        recipients.call_off(session, delivery, self.now)
         delivery.state, delivery.hold_id, delivery.next_at = State.CANCELLED.value, None, self.now
         delivery.reason, delivery.detail = "", f"{self.by.name} bỏ lượt này khi mở lại sau tạm dừng."
         self.done.skipped += 1
