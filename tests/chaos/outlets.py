@@ -117,7 +117,7 @@ class Staged(Keyed):
         return self._visible(await self._speak("POST", url, message, part))
 
     async def find(self, message: Message, part: int, handle: Handle, since: datetime) -> Found:
-        return _found(await self.tools.wire.call("GET", self._url(message, part, f"?id={handle.data['id']}")))
+        return _found(await self.tools.wire.call("GET", self._url(message, part, f"?id={handle.data.get('id', '')}")))
 
 
 class LookedUp(Keyed):

@@ -144,6 +144,9 @@ class Platform:
         if letter == "a":
             made = f"a-{outlet}-{key}-{part}"
             return Reply(200, {"id": made}) if (part, made) in self.state.copies.get(key, []) else Reply(404, {})
+        if not id:  # whoever lost the draft's id with a database asks by the text's own key
+            shown = [made for of, made in self.state.copies.get(key, []) if of == part]
+            return Reply(200, {"id": shown[0], "out": True}) if shown else Reply(404, {})
         draft = self.state.drafts.get(id)
         return Reply(200, {"id": id, "out": draft[2]}) if draft else Reply(404, {})
 
