@@ -7,7 +7,9 @@ from typing import Any, TypeVar
 
 from sqlmodel import Session, SQLModel, col, func, select
 
+from campaigns import urgency
 from campaigns.composing import campaign_words, ward_words
+from campaigns.resting import OPENS_AT
 from campaigns.states import State
 from campaigns.timetable import day_bounds, local
 from channels.contract import Reason
@@ -21,6 +23,8 @@ ATTENTION = (State.UNKNOWN, State.NEEDS_HUMAN, State.FAILED, State.MISSED)
 OVERDUE = timedelta(minutes=2)
 UNSEEN = timedelta(seconds=90)
 LOOK_BACK = timedelta(days=7)
+STILL_OUT = timedelta(days=30)
+IN_VAIN = 3
 UNTITLED = "(Chưa có tiêu đề)"
 
 
@@ -139,7 +143,8 @@ def posts(session: Session, ward: Ward, query: Any) -> list[Waiting]:
 def waiting(session: Session, ward: Ward) -> list[Waiting]:
     """What waits for approval, the most urgent first."""
     query = of_ward(Post, ward.id or 0).where(Post.state == "submitted")
-    return posts(session, ward, query.order_by(col(Post.due_at).is_(None), Post.due_at, Post.id).limit(200))
+    urgent = col(Post.urgency) != urgency.URGENT
+    return posts(session, ward, query.order_by(urgent, col(Post.due_at).is_(None), Post.due_at, Post.id).limit(200))
 
 
 def waiting_rules(session: Session, ward_id: int) -> list[Rule]:
@@ -156,6 +161,7 @@ class Today:
     rules: list[Rule]
     attention: list[Line]
     paused: list[Outlet]
+    resting: list[Outlet]
     worn: list[Outlet]
     next_days: list[tuple[datetime, int]]
     sent_today: int
@@ -165,7 +171,8 @@ class Today:
     @property
     def well(self) -> bool:
         """Whether nothing needs a person: a daemon that sleeps is no good news, however quiet the page."""
-        return not self.attention and not self.paused and not self.worn and not self.asleep
+        trouble = (self.attention, self.paused, self.resting, self.worn)
+        return not any(trouble) and not self.asleep
 
 
 def today(session: Session, ward: Ward, now: datetime) -> Today:
@@ -176,21 +183,42 @@ def today(session: Session, ward: Ward, now: datetime) -> Today:
     shown = mine_all.where(Delivery.due_at >= start, Delivery.due_at < end, Delivery.state != State.CANCELLED)
     recent = col(Delivery.state).in_(ATTENTION) & (col(Delivery.updated_at) >= now - LOOK_BACK)
     overdue = (col(Delivery.state) == State.DUE) & (col(Delivery.next_at) < now - OVERDUE)
-    trouble = mine_all.where(recent | overdue)
+    trouble = mine_all.where(recent | overdue).order_by(col(Delivery.due_at).desc()).limit(50)
     rows = lines(session, ward, shown.order_by(Delivery.due_at, Delivery.outlet_id).limit(400))
     places = outlets(session, ward_id)
     return Today(
         lines=rows,
         waiting=waiting(session, ward),
         rules=waiting_rules(session, ward_id),
-        attention=lines(session, ward, trouble.order_by(col(Delivery.due_at).desc()).limit(50)),
+        attention=[
+            line
+            for line in lines(session, ward, trouble)
+            + lines(session, ward, _still_out(ward_id, now))
+            + lines(session, ward, _doubled(ward_id, now))
+            if not (line.delivery.state == State.DUE and line.outlet.failures >= OPENS_AT)
+        ],
         paused=[outlet for outlet in places if outlet.state == "paused"],
+        resting=[outlet for outlet in places if outlet.state == "open" and outlet.failures >= OPENS_AT],
         worn=[outlet for outlet in places if outlet.state == "open" and outlet.health == Reason.UNAUTHORIZED],
         next_days=_next_days(session, ward, end),
         sent_today=sum(line.delivery.state == State.SENT for line in rows),
         sent_week=_sent_since(session, ward_id, now - timedelta(days=7)),
         asleep=_asleep(session, now),
     )
+
+
+def _still_out(ward_id: int, now: datetime) -> Any:
+    """Posts of the last month that somebody wanted taken down and that are still there: refused, or tried in vain."""
+    in_vain = (col(Delivery.state) == State.WITHDRAWING) & (col(Delivery.tries) >= IN_VAIN)
+    refused = (col(Delivery.state) == State.SENT) & (col(Delivery.reason) != "")
+    query = of_ward(Delivery, ward_id).where(Delivery.due_at >= now - STILL_OUT, in_vain | refused)
+    return query.order_by(col(Delivery.due_at).desc()).limit(20)
+
+
+def _doubled(ward_id: int, now: datetime) -> Any:
+    """What the daily sweep found more than once on its channel (``sweeping``), until a person has taken one down."""
+    since = of_ward(Delivery, ward_id).where(Delivery.due_at >= now - LOOK_BACK - LOOK_BACK)
+    return since.where(Delivery.reason == "doubled").order_by(col(Delivery.due_at).desc()).limit(50)
 
 
 def _asleep(session: Session, now: datetime) -> bool:

@@ -290,6 +290,10 @@ class Channel:
         """
         return None
 
+    def home(self) -> str | None:
+        """The outlet's own public page, where a person can see what is out; None where it has none. Pure."""
+        return None
+
     def validate(self, message: Message) -> list[Problem]:
         """What is wrong with a message by the platform's own rules; pure, in Vietnamese."""
         raise NotImplementedError

@@ -109,6 +109,10 @@ class Facebook(Channel):
         """One post in plain text with the short link in its words."""
         return post(document, key, picture)
 
+    def home(self) -> str | None:
+        """The page itself."""
+        return f"https://www.facebook.com/{self.settings.page_id}"
+
     def validate(self, message: Message) -> list[Problem]:
         """Length, picture and empty text, by Facebook's limits."""
         return problems(message)

@@ -123,6 +123,10 @@ class Telegram(Channel):
         """One photo or text message; a long text as a first message and its replies, each with the short link."""
         return rendered(document, key, picture)
 
+    def home(self) -> str | None:
+        """The channel's public page; a private channel has none."""
+        return f"{self.settings.preview_url}/s/{self.settings.username}" if self.settings.public else None
+
     def validate(self, message: Message) -> list[Problem]:
         """What Telegram would refuse, in Vietnamese."""
         return problems(message)

@@ -83,6 +83,10 @@ class Website(Channel):
         """The document as an article. ``document.link`` becomes its call to action."""
         return render.render(document, key, picture)
 
+    def home(self) -> str | None:
+        """The ward's own pages."""
+        return f"{self.settings.site_url}/{self.settings.ward}/"
+
     def validate(self, message: Message) -> list[Problem]:
         """What is missing, too long, or hard to find and to hear read aloud."""
         return render.validate(message)

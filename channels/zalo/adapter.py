@@ -112,6 +112,10 @@ class Zalo(Channel):
         """One article; a title too long is kept whole, so that ``validate`` can say so."""
         return article(document, key, picture, self.settings.author)
 
+    def home(self) -> str | None:
+        """The account's page."""
+        return f"https://zalo.me/{self.settings.oa_id}" if self.settings.oa_id else None
+
     def validate(self, message: Message) -> list[Problem]:
         """Lengths, cover and empty fields, by Zalo's limits."""
         return problems(message)

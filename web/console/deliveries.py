@@ -1,19 +1,21 @@
 """«Lượt đăng»: every delivery, what became of it, and what only a person can decide."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from urllib.parse import urlencode
 
 from fastapi import APIRouter, Request
 from fastapi.responses import Response
 from sqlmodel import Session
 
-from campaigns import following, settling, views
+from campaigns import following, removals, resting, settling, views
 from campaigns.following import Life, Wanted
 from campaigns.people import Action, Mistake
 from campaigns.states import State
 from campaigns.wording import seconds
 from channels.registry import kinds
-from store.tables import Delivery
+from store.tables import Attempt, Delivery, Outlet
+from store.vault import SealBroken
 from web.console import asked, sentences, words
 from web.console.pages import done, page
 from web.forms import Form, Typed
@@ -110,6 +112,33 @@ def cancel(request: Request, here: Visitor, form: Form, delivery_id: int) -> Res
     )  # fmt: skip
 
 
+@router.post("/luot-dang/{delivery_id:int}/go")
+def take_down(request: Request, here: Visitor, form: Form, delivery_id: int) -> Response:
+    """Have a published post taken down by the program."""
+    return _decide(
+        request, here, form, delivery_id, "reason", "Đang gỡ bài. Kết quả hiện ở trang này sau ít phút.",
+        lambda session, row: settling.take_down(session, here.actor, row, form.line("reason"), here.now),
+    )  # fmt: skip
+
+
+@router.post("/luot-dang/{delivery_id:int}/da-go")
+def taken_down(request: Request, here: Visitor, form: Form, delivery_id: int) -> Response:
+    """A person took it down on the platform."""
+    return _decide(
+        request, here, form, delivery_id, "hand_reason", "Đã ghi nhận: bài đã được gỡ.",
+        lambda session, row: settling.taken_down_by_hand(session, here.actor, row, form.line("hand_reason"), here.now),
+    )  # fmt: skip
+
+
+@router.post("/luot-dang/{delivery_id:int}/de-nguyen")
+def leave_up(request: Request, here: Visitor, form: Form, delivery_id: int) -> Response:
+    """A withdrawal is called off, or the post was seen to be there still."""
+    return _decide(
+        request, here, form, delivery_id, "", "Đã ghi nhận: bài vẫn để trên kênh.",
+        lambda session, row: settling.leave_up(session, here.actor, row, here.now),
+    )  # fmt: skip
+
+
 def _decide(
     request: Request, here: Here, form: Typed, id: int, field: str, said: str, decision: Callable[[Session, Delivery], None]
 ) -> Response:  # fmt: skip
@@ -127,11 +156,37 @@ def _page(
 ) -> Response:  # fmt: skip
     with here.store.read() as session:
         life = following.life(session, here.ward, id)
+    row, outlet = life.story.delivery, life.story.outlet
     return page(
-        request, here, "delivery.html", status, life=life, row=life.story.delivery, outlet=life.story.outlet,
-        lateness=_lateness(life), too_late=settling.late(life.story.delivery, here.now), typed=typed or Typed(()), errors=errors or {},
+        request, here, "delivery.html", status, life=life, row=row, outlet=outlet, known=_known(life), home=_home(here, outlet),
+        by_machine=removals.can(kinds().get(outlet.kind), row), in_doubt=settling.withdrawal_in_doubt(row),
+        rests=resting.resting(outlet, here.now), lateness=_lateness(life), too_late=settling.late(life.story.delivery, here.now), typed=typed or Typed(()), errors=errors or {},
         confirmation=CONFIRMATION, sentences=sentences, installed=life.story.outlet.kind in kinds(),
     )  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Known:
+    """What is known of a delivery that a person must settle: how often it was tried, looked for, and what was seen last."""
+
+    sent: int
+    looks: int
+    last_try: Attempt | None
+    last_look: Attempt | None
+
+
+def _known(life: Life) -> Known:
+    sent = [one for one in life.story.attempts if one.verb in ("publish", removals.VERB)]
+    looks = [one for one in life.story.attempts if one.verb in ("look", removals.LOOK)]
+    return Known(len(sent), len(looks), sent[-1] if sent else None, looks[-1] if looks else None)
+
+
+def _home(here: Here, outlet: Outlet) -> str:
+    """The outlet's own page on its platform; empty where it has none, or its settings cannot be read."""
+    try:
+        return here.desk.channel(outlet).home() or ""
+    except (Mistake, SealBroken, KeyError):
+        return ""
 
 
 def _lateness(life: Life) -> tuple[str, str] | None:

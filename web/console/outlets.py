@@ -3,7 +3,7 @@
 from fastapi import APIRouter, Request
 from fastapi.responses import Response
 
-from campaigns import connecting, outlets, views
+from campaigns import connecting, outlets, resting, views
 from campaigns.connecting import BROKEN, REACHED
 from campaigns.people import Action, Mistake
 from channels.contract import Channel
@@ -35,7 +35,7 @@ def all_outlets(request: Request, here: Visitor) -> Response:
     """Every outlet of the ward."""
     with here.store.read() as session:
         rows = connecting.standings(session, here.ward_id)
-    return page(request, here, "outlets.html", rows=rows, health=health)
+    return page(request, here, "outlets.html", rows=rows, health=health, opens_at=resting.OPENS_AT)
 
 
 @router.get("/kenh/moi")
@@ -122,6 +122,19 @@ def resume(here: Visitor, outlet_id: int) -> Response:
     return done(here, f"/quan-tri/kenh/{outlet_id}", "Đã mở lại kênh.")
 
 
+@router.post("/kenh/{outlet_id:int}/thu-ngay")
+def try_at_once(request: Request, here: Visitor, outlet_id: int) -> Response:
+    """Have an outlet that rests tried at once."""
+    try:
+        with here.store.write() as session:
+            resting.lift(session, here.actor, views.mine(session, Outlet, outlet_id, here.ward_id), here.now)
+    except Mistake as mistake:
+        return _page(request, here, outlet_id, 422, errors={"": str(mistake)})
+    return done(
+        here, f"/quan-tri/kenh/{outlet_id}", "Chương trình đang thử lại kênh này. Nếu vẫn lỗi, kênh nghỉ tiếp một phút."
+    )
+
+
 def health(found: str) -> str:
     """What a check found, in words."""
     if not found:
@@ -163,5 +176,5 @@ def _page(
         request, here, "outlet.html", status, found=found, outlet=found.outlet, maker=maker, health=health, advice=ADVICE,
         entries=outlet_forms.entries(maker) if maker else [], called=name or found.outlet.name,
         values=values if values is not None else outlet_forms.kept_values(maker, found.outlet.settings) if maker else {},
-        errors=errors or {}, editing=True,
+        errors=errors or {}, editing=True, rests=found.outlet.failures >= resting.OPENS_AT,
     )  # fmt: skip

@@ -30,9 +30,12 @@ LIFE: dict[str, tuple[str, str, str]] = {
     "delivery.retried": ("Cho thử lại", "active", "refresh"),
     "delivery.withdrawing": ("Đang gỡ", "active", "loader"),
     "delivery.withdrawn": ("Đã gỡ", "muted", "arrow-back-up"),
+    "delivery.withdrawn_by_hand": ("Người gỡ bài trên kênh", "muted", "user-check"),
+    "delivery.not_withdrawn": ("Chưa gỡ được, bài vẫn còn", "bad", "alert-triangle"),
+    "delivery.left_up": ("Thôi gỡ, bài để trên kênh", "good", "eye"),
 }
 
-VERB = {"look": "Tra cứu lại", "publish": "Đăng", "stage": "Chuẩn bị"}
+VERB = {"look": "Tra cứu lại", "publish": "Đăng", "stage": "Chuẩn bị", "withdraw_look": "Xem đã gỡ chưa"}
 OUTCOME = {"crash": "Chương trình dừng giữa chừng"}
 
 #: action -> a sentence; {…} are the event's particulars, {số} is the subject's number. Missing ones leave «…».
@@ -65,7 +68,14 @@ _SAID: dict[str, str] = {
     "delivery.settled_again": "cho đăng lại lượt đăng số {số}",
     "delivery.settled_closed": "bỏ lượt đăng số {số}",
     "delivery.retried": "cho thử lại lượt đăng số {số}",
+    "delivery.withdrawing": "yêu cầu gỡ bài của lượt đăng số {số}: {note}",
     "delivery.withdrawn": "gỡ bài của lượt đăng số {số}",
+    "delivery.withdrawn_by_hand": "gỡ bài của lượt đăng số {số} trên kênh: {note}",
+    "delivery.not_withdrawn": "chưa gỡ được bài của lượt đăng số {số}",
+    "delivery.left_up": "để bài của lượt đăng số {số} trên kênh",
+    "outlet.rested": "cho kênh «{name}» tạm nghỉ sau {failures} lần lỗi liên tiếp",
+    "outlet.recovered": "ghi nhận kênh «{name}» hoạt động trở lại",
+    "outlet.tried_at_once": "cho thử lại ngay kênh «{name}» đang tạm nghỉ",
     "instance.safe_mode": "chuyển sang chế độ an toàn, không gửi gì: {why}",
     "instance.confirmed": "xác nhận đây là bản đang vận hành thật",
     "instance.restored": "khôi phục dữ liệu từ bản sao lưu; lượt đã qua giờ được tra cứu trước khi gửi lại",

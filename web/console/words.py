@@ -50,6 +50,7 @@ REASON: dict[str, str] = {
     "hold": "Tạm dừng toàn bộ",
     "edited": "Bài đã được sửa",
     "withdrawn": "Bài đã được rút",
+    "doubled": "Có nhiều hơn một bản trên kênh",
 }
 
 FIGURE: dict[str, str] = {
@@ -102,6 +103,14 @@ EVENT: dict[str, str] = {
     "outlet.renewed": "Gia hạn kết nối kênh",
     "outlet.paused": "Tạm dừng kênh",
     "outlet.resumed": "Mở lại kênh",
+    "outlet.rested": "Kênh tạm nghỉ vì lỗi liên tiếp",
+    "outlet.recovered": "Kênh hoạt động trở lại",
+    "outlet.tried_at_once": "Thử lại ngay kênh đang tạm nghỉ",
+    "delivery.withdrawing": "Yêu cầu gỡ bài",
+    "delivery.withdrawn": "Gỡ bài",
+    "delivery.withdrawn_by_hand": "Gỡ bài trên kênh",
+    "delivery.not_withdrawn": "Chưa gỡ được bài",
+    "delivery.left_up": "Để bài trên kênh",
     "template.saved": "Lưu mẫu",
     "rule.approved": "Duyệt lịch đăng thường kỳ",
     "user.added": "Thêm tài khoản",
