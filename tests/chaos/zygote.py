@@ -17,6 +17,8 @@ from dataclasses import dataclass
 from random import Random
 from typing import Any
 
+from sqlalchemy.exc import OperationalError
+
 from store.engine import Store
 from tests.chaos import outlets
 from tests.chaos.living import DONE, Order, live, warm
@@ -104,9 +106,12 @@ class Mother:
         self.world, self.store, self.warm = world, Store(world.url), False
 
     def fork(self, order: Order, tell: int = -1) -> int:
-        if not self.warm:
-            warm(self.world, self.store)
-            self.warm = True
+        while not self.warm:
+            try:
+                warm(self.world, self.store)
+                self.warm = True
+            except OperationalError:
+                time.sleep(0.2)  # the database starts again just now
         pid = os.fork()
         if pid:
             return pid
