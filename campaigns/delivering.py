@@ -71,20 +71,22 @@ class Courier:
 
     async def deliver(self, limit: int, outlet_id: int | None = None) -> int:
         """Carry one wave of due deliveries, of one outlet or of all, to its end; gives how many were claimed."""
-        before = set(self._under_way)
-        claimed = await self.begin(limit, outlet_id)
-        await _all(task for id, task in list(self._under_way.items()) if id not in before)
-        return claimed
+        claims = await self._begin(limit, outlet_id)
+        await _all([self._under_way[id] for id, _ in claims if id in self._under_way])
+        return len(claims)
 
     async def begin(self, limit: int, outlet_id: int | None = None) -> int:
         """Claim what is due and set out with it, waiting for none; at most ``limit`` are under way at once."""
+        return len(await self._begin(limit, outlet_id))
+
+    async def _begin(self, limit: int, outlet_id: int | None) -> list[tuple[int, int]]:
         if self.dropped:
             await self.aside(self._pick_up)
         room = limit - len(self._under_way)
         claims = await self.aside(self._claim, room, outlet_id) if room > 0 else []
         if claims:
             await self._set_out(claims)
-        return len(claims)
+        return claims
 
     async def idle(self) -> None:
         """Wait until nothing is under way."""

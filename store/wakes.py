@@ -23,13 +23,15 @@ class Due:
 
 @dataclass(frozen=True)
 class Beat:
-    """What recurs every so many ``seconds`` (a divisor of 60) once over all workers together."""
+    """What recurs every so many ``seconds`` (a divisor of 60, or whole hours) once over all workers together."""
 
     name: str
     seconds: int
-    run: Callable[[], Awaitable[None]]
+    run: Callable[[], Awaitable[object]]
 
     @property
     def cron(self) -> str:
         """The beat in cron's words, with seconds in the sixth field."""
+        if self.seconds >= 3600:
+            return f"0 */{self.seconds // 3600} * * *"
         return "* * * * *" if self.seconds == 60 else f"* * * * * */{self.seconds}"

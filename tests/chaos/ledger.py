@@ -40,7 +40,7 @@ from channels.wire import Wire
 from settings import Settings
 from store.engine import Store
 from store.files import Files
-from store.tables import Delivery, Outlet
+from store.tables import Delivery, Outlet, Worker
 from store.vault import Vault
 from tests.campaigns.conftest import House, build_house
 from tests.campaigns.scripted import Scripted
@@ -152,6 +152,7 @@ def furnish(store: Store, folder: Path, kinds: Collection[str], each: int) -> di
     with store.write() as session:
         plan(session, hour_ago, timedelta(days=1))
         session.exec(update(Delivery).values(next_at=hour_ago))
+        session.add(Worker(epoch="trước", host="", pid=0, started_at=hour_ago, seen_at=now(), stopped_at=now()))
         rows = session.exec(select(Outlet).where(Outlet.kind != "scripted")).all()
         return {row.id or 0: LETTERS[row.kind] for row in rows}
 
@@ -174,9 +175,10 @@ def speaking(folder: Path) -> Desk:
 
 
 async def _work(url: str, folder: Path, lease: float, concurrency: int) -> None:
+    import scheduler
     from worker import Hand
 
-    delivering.LEASE = timedelta(seconds=lease)
+    delivering.LEASE = scheduler.LEASE = timedelta(seconds=lease)
     store = Store(url)
     hand = Hand(store, speaking(folder), Settings())
     for number in (signal.SIGTERM, signal.SIGINT):
