@@ -3,7 +3,6 @@
 import asyncio
 import contextlib
 import logging
-import os
 import socket
 from collections.abc import AsyncIterator, Callable, Iterator
 from datetime import timedelta
@@ -25,9 +24,10 @@ from channels.twin import Place
 from content.plans import Plan, load_plans
 from notifying import Notifier
 from rehearsal import site_token, twins
-from scheduler import Daemon, desk, lock, own_addresses, utc_now
+from scheduler import Daemon, desk, lock, own_addresses, supervised, utc_now
 from settings import VERSION, Settings
 from store.engine import Store
+from store.sole import sole
 from store.tables import Outlet, Post, Source, Ward
 from web.health import Life, Watch
 
@@ -50,8 +50,10 @@ async def up(settings: Settings, on_signal: OnSignal, say: Say) -> None:
     with lock(settings.folder):
         store = Store(settings.database_url)
         store.check()
-        say(instance.at_start(store, settings.folder, utc_now()))
-        await _operate(settings, store, on_signal, say)
+        with sole(store) as right:
+            if why := instance.at_start(store, settings.folder, utc_now()):
+                say(f"{why} Nếu đây là bản vận hành thật, hãy chạy: lantoa confirm-home")
+            await _operate(settings, store, on_signal, say, may_work=right.held)
 
 
 async def demo(settings: Settings, on_signal: OnSignal, say: Say) -> None:
@@ -61,7 +63,8 @@ async def demo(settings: Settings, on_signal: OnSignal, say: Say) -> None:
     with lock(settings.folder):
         store = Store(settings.database_url)
         store.migrate()
-        say(instance.at_start(store, settings.folder, utc_now()))
+        if why := instance.at_start(store, settings.folder, utc_now()):
+            say(f"{why} Nếu đây là bản vận hành thật, hãy chạy: lantoa confirm-home")
         say("Đang chuẩn bị dữ liệu trình diễn cho hai phường…")
         await asyncio.to_thread(_seed, settings, store)
         await _operate(settings, store, on_signal, say, greeting=_sign_ins())
@@ -89,12 +92,15 @@ def found_ward(settings: Settings, store: Store, plan: Plan) -> list[str]:
     return connected
 
 
-async def _operate(settings: Settings, store: Store, on_signal: OnSignal, say: Say, greeting: str = "") -> None:
+async def _operate(
+    settings: Settings, store: Store, on_signal: OnSignal, say: Say, greeting: str = "",
+    may_work: Callable[[], bool] = lambda: True,
+) -> None:  # fmt: skip
     _check_port(settings.web.host, settings.web.port)
     speaking = desk(settings, allow=own_addresses(settings))
     watch = Watch(Life.STARTING, VERSION, settings.ops.metrics_token)
-    supervisor = Notifier(os.environ.pop("NOTIFY_SOCKET", ""))  # taken away, so that no child speaks for us
-    daemon = Daemon(store, speaking, settings, passed=lambda: _passed(watch, supervisor))
+    supervisor = supervised()
+    daemon = Daemon(store, speaking, settings, passed=lambda: _passed(watch, supervisor), may_work=may_work)
     site = web.public.build(
         store, speaking.files, utc_now, lambda ward: site_token(speaking.vault, ward), settings.web.public_url
     )

@@ -19,11 +19,10 @@ from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from random import Random
-from typing import IO, Any
+from typing import IO
 from urllib.parse import urlsplit
 
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
-from sqlmodel import col, func, select
 
 from campaigns import (
     catching_up,
@@ -35,17 +34,20 @@ from campaigns import (
     renewing,
     sources,
     sweeping,
+    waking,
     withdrawing,
 )
 from campaigns.clocks import ClockWatch
 from campaigns.delivering import LEASE, Courier
 from campaigns.outlets import Desk
-from campaigns.states import State
 from channels.wire import Guard, Wire
+from journaling import Redactor
+from notifying import Notifier
 from settings import BadSettings, Settings, load
 from store.engine import OldSchema, Store
 from store.files import Files
-from store.tables import Delivery, Outlet, Worker
+from store.sole import SecondDaemon, sole
+from store.tables import Worker
 from store.vault import SealBroken, Vault
 
 WRITTEN_AHEAD = timedelta(minutes=3)
@@ -54,10 +56,6 @@ FINISH_SECONDS = 15.0
 MARK_SECONDS = 5.0
 
 log = logging.getLogger("lantoa")
-
-
-class SecondDaemon(RuntimeError):
-    """Another daemon already works on this data folder."""
 
 
 def utc_now() -> datetime:
@@ -122,7 +120,7 @@ class Daemon:
         self.courier.stopping.set()
         self.courier.freed.set()
 
-    def begin(self) -> None:
+    def begin(self, role: str = "daemon") -> None:
         """Settle what an earlier life left in the middle, hold what a long silence made late, announce this life."""
         left = self.courier.recover()
         if left:
@@ -134,9 +132,10 @@ class Daemon:
         with self.courier.store.write("lease") as session:
             session.add(
                 Worker(
-                    epoch=self.courier.epoch, host=socket.gethostname(), pid=os.getpid(), started_at=now, seen_at=now
+                    epoch=self.courier.epoch, role=role, host=socket.gethostname(), pid=os.getpid(), started_at=now,
+                    seen_at=now,
                 )
-            )
+            )  # fmt: skip
 
     async def work(self) -> int:
         """The beats that move deliveries, once, with credentials renewed before they are needed."""
@@ -171,28 +170,13 @@ class Daemon:
     def next_due(self) -> datetime | None:
         """The moment at which the next delivery, look-up or measurement falls due; None when nothing waits."""
         with self.courier.store.read() as session:
-            unknown = select(func.min(Delivery.next_at)).where(Delivery.state == State.UNKNOWN)
-            measure = select(func.min(Delivery.measure_at)).where(Delivery.state == State.SENT)
-            found = [session.exec(query).first() for query in (unknown, measure)]
-        moments = [_aware(moment) for moment in (*found, self.next_delivery()) if moment is not None]
-        return min(moments, default=None)
+            found = (waking.next_look_or_measure(session), waking.next_claim(session))
+        return min((moment for moment in found if moment is not None), default=None)
 
     def next_delivery(self) -> datetime | None:
         """The moment at which the next delivery may be claimed; None when nothing waits at an open outlet."""
         with self.courier.store.read() as session:
-            free: Any = func.coalesce(func.max(col(Outlet.next_slot_at), col(Delivery.next_at)), col(Delivery.next_at))
-            if self.courier.store.dialect == "postgresql":
-                free = func.greatest(col(Outlet.next_slot_at), col(Delivery.next_at))
-            waiting = (
-                select(free)
-                .select_from(Delivery)
-                .join(Outlet, col(Outlet.id) == col(Delivery.outlet_id))
-                .where(Delivery.state == State.DUE, Outlet.state == "open")
-                .order_by(free)
-                .limit(1)
-            )
-            found = session.exec(waiting).first()
-        return _aware(found) if found is not None else None
+            return waking.next_claim(session)
 
     def _recurring(self) -> AsyncIOScheduler:
         scheduler = AsyncIOScheduler(
@@ -308,11 +292,6 @@ class Daemon:
             session.add(worker)
 
 
-def _aware(moment: datetime | str) -> datetime:
-    found = datetime.fromisoformat(moment) if isinstance(moment, str) else moment
-    return found if found.tzinfo else found.replace(tzinfo=UTC)
-
-
 def lock(folder: Path) -> IO[str]:
     """The data folder's lock, held as long as the file is open; raises SecondDaemon."""
     folder.mkdir(parents=True, exist_ok=True)
@@ -327,24 +306,32 @@ def lock(folder: Path) -> IO[str]:
     return file
 
 
+def supervised() -> Notifier:
+    """The supervisor of this process; its address is taken away, so that no child speaks for us."""
+    return Notifier(os.environ.pop("NOTIFY_SOCKET", ""))
+
+
 async def serve(settings: Settings) -> None:
     """The daemon alone, until SIGTERM or SIGINT."""
     with lock(settings.folder):
         store = Store(settings.database_url)
         store.check()
-        daemon = Daemon(store, desk(settings, allow=own_addresses(settings)), settings)
-        loop = asyncio.get_running_loop()
-        for number in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(number, daemon.stop)
-        await daemon.run()
+        with sole(store) as right:
+            speaking = desk(settings, allow=own_addresses(settings))
+            daemon = Daemon(store, speaking, settings, may_work=right.held)
+            loop = asyncio.get_running_loop()
+            for number in (signal.SIGTERM, signal.SIGINT):
+                loop.add_signal_handler(number, daemon.stop)
+            await daemon.run()
         store.close()
 
 
 def main() -> int:
     """Run the daemon by itself."""
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(message)s")
     try:
-        asyncio.run(serve(load()))
+        settings = load()
+        journaling.begin(settings.ops.log, Redactor(settings.ops.metrics_token))
+        asyncio.run(serve(settings))
     except (BadSettings, OldSchema, SecondDaemon, SealBroken, OSError) as error:
         sys.stderr.write(f"{error}\n")
         return 2
