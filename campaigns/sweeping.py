@@ -21,6 +21,7 @@ from store.tables import Delivery, Outlet
 
 BACK = timedelta(hours=48)
 DOUBLED = "doubled"
+OVER = (State.SENT, State.CLOSED)
 STILL_ASKED = timedelta(days=7)
 SKEW = timedelta(minutes=5)
 PATIENCE_SECONDS = 120.0
@@ -72,11 +73,11 @@ def _to_sweep(courier: Courier) -> list[Swept]:
     now = courier.desk.now()
     with courier.store.read() as session:
         places = {outlet.id: outlet for outlet in session.exec(select(Outlet)).all() if _can_tell(outlet)}
-        recent = or_(col(Delivery.sent_at) >= now - BACK, col(Delivery.reason) == DOUBLED)
+        recent = or_(col(Delivery.wire_at) >= now - BACK, col(Delivery.reason) == DOUBLED)
         wanted = select(Delivery).where(
             col(Delivery.outlet_id).in_(places),
             col(Delivery.wire_at) >= now - STILL_ASKED,
-            Delivery.state == State.SENT,
+            col(Delivery.state).in_(OVER),
             recent,
         )
         rows = session.exec(wanted.order_by(col(Delivery.id))).all()
@@ -108,7 +109,7 @@ def _tell(courier: Courier, one: Swept, copies: list[tuple[str, ...]]) -> bool:
     extra = {part + 1: ids for part, ids in enumerate(copies) if len(ids) > 1}
     with courier.store.write("swept") as session:
         delivery = session.get_one(Delivery, one.id, with_for_update=True)
-        if delivery.state != State.SENT:
+        if delivery.state not in OVER:
             return False
         detail = _words(extra, len(copies))
         if extra and (delivery.reason, delivery.detail) != (DOUBLED, detail):

@@ -62,18 +62,23 @@ class People:
         """The ward that is at work."""
         return self.house.ward.id or 0
 
-    def write_a_post(self) -> None:
+    def write_many(self) -> None:
+        """A dozen posts for one hour at the outlet that is rationed."""
+        for _ in range(12):
+            self.write_a_post(["rationed"])
+
+    def write_a_post(self, only: list[str] | None = None) -> None:
         """An editor writes, an approver approves, for an hour within the working day."""
         number = len(self.posts) + 1
-        due = self.clock() + timedelta(minutes=self.chance.choice((3, 9, 25, 60, 180, 300)) + 16)
+        due = self.clock() + timedelta(minutes=16 + (9 if only else self.chance.choice((3, 9, 25, 60, 180, 300))))
         body = f"Thông báo số {number} của phường, mã {self.chance.getrandbits(40):x}."
-        kinds = self.chance.sample(sorted(self.outlets), self.chance.randint(1, 4))
+        kinds = only or self.chance.sample(sorted(self.outlets), self.chance.randint(1, 4))
         draft = self.house.draft(due, body=body, title=f"Tin {number}", outlet_ids=[self.outlets[one] for one in kinds])
         now = self.clock()
         with self.store.write() as session:
             post = drafting.save(session, self.house.editor, self.house.ward, draft, now)
             post.urgency = self.chance.choices(("normal", "priority", "urgent"), (8, 2, 1))[0]
-            post.grace_minutes = self.chance.choice((1, 5, 30, 90, 360, 360, 360))
+            post.grace_minutes = 360 if only else self.chance.choice((1, 5, 30, 90, 360, 360, 360))
             session.add(post)
             session.flush()
             wrong = drafting.submit(session, self.house.editor, post, self.house.ward, self.house.desk, now)

@@ -30,7 +30,7 @@ PUBLISH = {
 }  # fmt: skip
 NO_EFFECT = frozenset(name for name in PUBLISH if name.endswith("_before")) | {"limited", "refused", "unauthorized"}
 STAGE = {"ok": 86.0, "busy": 5.0, "unreachable": 3.0, "pending": 3.0, "crash": 1.0, "slow": 2.0}
-LOOK = {"ok": 74.0, "unclear": 12.0, "crash": 8.0, "slow": 4.0, "silent": 2.0}
+LOOK = {"ok": 66.0, "stale": 8.0, "unclear": 12.0, "crash": 8.0, "slow": 4.0, "silent": 2.0}
 REFUSED = Refused(reason=Reason.REJECTED, detail="Nền tảng từ chối nội dung.")
 
 
@@ -64,7 +64,10 @@ class Platforms:
     outages: dict[str, list[tuple[float, float]]] = field(default_factory=dict)
     calls: dict[str, list[float]] = field(default_factory=dict)
     faulty: bool = True
-    lag_of: Callable[[float], float] | None = None
+    asked_to_wait: dict[str, datetime] = field(default_factory=dict)
+    stale: set[tuple[str, int]] = field(default_factory=set)
+    lagging: bool = False
+    lagged: set[str] = field(default_factory=set)
 
     def of(self, key: str, part: int | None = None) -> list[Copy]:
         """The copies of a delivery, of one part or of all."""
@@ -124,7 +127,11 @@ class Platforms:
         return self._show(account, message, part, settle)
 
     def _show(self, account: str, message: Message, part: int, settle: float) -> Copy:
-        lag = self.lag_of(settle) if self.lag_of else self.chance.random() * 0.85 * settle
+        lag = self.chance.random() * 0.85 * settle
+        if self.lagging and self.chance.random() < 0.25:
+            lag = 10 * settle
+            self.counts["lists that lagged"] += 1
+            self.lagged.add(message.key)
         shown = Copy(
             account, message.key, part, message.parts[part].body, self.now(), self.now() + lag, self.moment(),
             f"{account}/{len(self.copies) + 1}",
@@ -151,6 +158,8 @@ class Platforms:
             raise RuntimeError("the adapter has a bug")
         if fault == "limited":
             wait = self.chance.choice((None, self.moment() + timedelta(minutes=self.chance.randint(1, 15))))
+            if wait is not None:
+                self.asked_to_wait[message.key] = wait
             return Deferred(reason=Reason.RATE_LIMITED, retry_at=wait, detail="Gửi quá nhanh.")
         if fault == "refused":
             return REFUSED
@@ -172,6 +181,9 @@ class Platforms:
             return Found(verdict="unclear", detail="Không tra cứu được.")
         if (message.key, part) in self.working:
             return Found(verdict="unclear", detail="Đang xử lý.")
+        if fault == "stale" and certainty == "C" and (message.key, part) not in self.stale:
+            self.stale.add((message.key, part))  # a replica that has fallen behind: once, which is why one look is none
+            return Found(verdict="absent")
         hit = next((copy for copy in self.of(message.key, part) if self._listed(copy, certainty)), None)
         return Found(verdict="out", remote_id=hit.remote_id) if hit else Found(verdict="absent")
 

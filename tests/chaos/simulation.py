@@ -11,10 +11,9 @@ import shutil
 import sqlite3
 import tempfile
 from collections import Counter
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from random import Random
 from unittest.mock import patch
@@ -23,6 +22,7 @@ from sqlalchemy.exc import OperationalError
 
 from campaigns import planning
 from campaigns.delivering import Courier
+from campaigns.sweeping import sweep
 from channels.contract import Message
 from store import points
 from store.engine import Store
@@ -32,12 +32,10 @@ from tests.chaos.simulated_channels import KINDS
 from tests.chaos.simulated_life import LIFE, Died, Doom, Life, aside, owned_task
 from tests.chaos.simulated_people import People
 from tests.chaos.simulated_platform import HERE, Platforms
-from tests.chaos.simulated_time import VirtualLoop, WallClock
+from tests.chaos.simulated_time import START, VirtualLoop, WallClock
 
 HOUR = 3600.0
-STORY = 26 * HOUR
 QUIET = 10 * HOUR
-POSTS = 22
 POINTS = (
     "claim", "freeze", "wire", "staged", "published", "looked", "recover", "plan",
 )  # fmt: skip
@@ -48,6 +46,29 @@ MOMENTS = (
 FENCED = frozenset({"freeze", "wire", "staged", "published"})
 BUSY = 0.004
 PLAN_EVERY = 900.0
+
+
+@dataclass(frozen=True)
+class Plot:
+    """What kind of story it is.
+
+    ``clock`` is what happens to the machine's clock: nothing, «back», «ahead», «creeping» or «at the wire» (None: drawn
+    by the seed). With ``lagging`` some lists show a post ten times later than the channel's settle time allows.
+    """
+
+    hours: float = 26.0
+    posts: int = 22
+    clock: str | None = None
+    start: datetime = START
+    lagging: bool = False
+
+    @property
+    def length(self) -> float:
+        """How long people work and things break, in virtual seconds."""
+        return self.hours * HOUR
+
+
+CLOCKS = ("", "back", "ahead", "creeping", "at the wire")
 
 
 @dataclass
@@ -79,14 +100,14 @@ def in_memory() -> str | None:
     return "/dev/shm" if os.access("/dev/shm", os.W_OK) else None  # noqa: S108
 
 
-def simulate(seed: int, empty: Path, hasty: bool = False) -> Told:
+def simulate(seed: int, empty: Path, hasty: bool = False, plot: Plot | None = None) -> Told:
     """Tell the story of one seed; ``hasty`` ends it at the first violation."""
     logging.disable(logging.CRITICAL)
     folder = Path(tempfile.mkdtemp(prefix=f"lantoa-{seed}-", dir=in_memory()))
     try:
         shutil.copyfile(empty, folder / "lantoa.db")
         with patch("channels.registry.kinds", lambda: KINDS), patch("asyncio.to_thread", aside):
-            return _Story(seed, folder, hasty).tell()
+            return _Story(seed, folder, hasty, plot or Plot()).tell()
     finally:
         logging.disable(logging.NOTSET)
         points.listen = None
@@ -94,14 +115,15 @@ def simulate(seed: int, empty: Path, hasty: bool = False) -> Told:
 
 
 class _Story:
-    def __init__(self, seed: int, folder: Path, hasty: bool) -> None:
-        self.seed, self.hasty = seed, hasty
+    def __init__(self, seed: int, folder: Path, hasty: bool, plot: Plot) -> None:
+        self.seed, self.hasty, self.plot = seed, hasty, plot
+        self.clock = CLOCKS[seed % len(CLOCKS)] if plot.clock is None else plot.clock
         self.chance = Random(seed)  # noqa: S311
         self.counts: Counter[str] = Counter()
         self.loop = VirtualLoop()
         self.loop.set_task_factory(owned_task)
         self.loop.set_exception_handler(lambda _loop, _context: None)
-        self.wall = WallClock(self.loop)
+        self.wall = WallClock(self.loop, plot.start)
         self.store = Store(f"sqlite:///{folder}/lantoa.db")
         self.people = People(self.store, folder, self.wall, Random(seed + 1), self.counts)  # noqa: S311
         self.platforms = Platforms(
@@ -111,6 +133,7 @@ class _Story:
         self.watch = Watch(
             self.store, self.people, self.platforms, self.wall, lambda: self.wall.true, self.loop.time, self.counts
         )
+        self.platforms.lagging = plot.lagging
         self.calm = False
         self.lives = 0
         self.planned_at: float | None = None
@@ -145,19 +168,21 @@ class _Story:
         self._begin()
         people = asyncio.ensure_future(self._people())
         lives = asyncio.ensure_future(self._lives())
-        while self.loop.virtual < STORY and not self._seen_enough():
+        while self.loop.virtual < self.plot.length and not self._seen_enough():
             await asyncio.sleep(60.0)
             for done in (people, lives):
                 if done.done() and done.exception():
                     done.result()
         people.cancel()
         self._calm_down()
-        while self.loop.virtual < STORY + QUIET and not self._quiet() and not self._seen_enough():
+        while self.loop.virtual < self.plot.length + QUIET and not self._quiet() and not self._seen_enough():
             await asyncio.sleep(300.0)
             self.people.put_right()
             if lives.done():
                 lives.result()
         lives.cancel()
+        sweeper = Courier(self.store, self.people.house.desk, "sweeper", Random(1), aside)  # noqa: S311
+        self.counts["doubled and told"] += await sweep(sweeper)
 
     def _begin(self) -> None:
         self.people.stand_a_rule("20 */2 * * *", ["keyed", "listed"], 30)
@@ -165,7 +190,7 @@ class _Story:
         self.people.stand_a_rule("5 */5 * * *", ["twoparts", "worked"], 5)
         for account in self.people.outlets:
             for _ in range(self.chance.choice((0, 0, 1))):
-                start = self.chance.random() * STORY
+                start = self.chance.random() * self.plot.length
                 self.platforms.outages.setdefault(account, []).append(
                     (start, start + self.chance.choice((300.0, 1800.0, 7200.0, 6 * HOUR)))
                 )
@@ -175,10 +200,14 @@ class _Story:
         return self.hasty and bool(self.watch.found)
 
     async def _people(self) -> None:
-        plan = [(self.chance.random() * (STORY - 7 * HOUR), self.people.write_a_post) for _ in range(POSTS)]
-        plan += [(self.chance.random() * STORY, self._somebody_decides) for _ in range(10)]
-        plan += [(number * 900.0, self.people.put_right) for number in range(1, int(STORY // 900))]
+        length, chance = self.plot.length, self.chance
+        plan: list[tuple[float, Callable[[], None]]] = []
+        plan += [(chance.random() * (length - 7 * HOUR), self.people.write_a_post) for _ in range(self.plot.posts)]
+        plan += [(chance.random() * length, self._somebody_decides) for _ in range(10)]
+        plan += [(number * 900.0, self.people.put_right) for number in range(1, int(length // 900))]
         plan += self._clock_troubles()
+        if self.seed % 3 == 0:
+            plan.append((chance.random() * max(0.0, length - 10 * HOUR), self.people.write_many))
         for at, act in sorted(plan, key=lambda one: one[0]):
             await asyncio.sleep(max(0.0, at - self.loop.virtual))
             act()
@@ -190,14 +219,13 @@ class _Story:
         if found:
             self.people.interfere(self.chance.choice(found)[0])
 
-    def _clock_troubles(self) -> list[tuple[float, object]]:
-        trouble = self.seed % 5
-        at = self.chance.random() * (STORY - 8 * HOUR) + HOUR
-        if trouble == 1:
+    def _clock_troubles(self) -> list[tuple[float, Callable[[], None]]]:
+        at = self.chance.random() * (self.plot.length - 8 * HOUR) + HOUR
+        if self.clock == "back":
             return [(at, lambda: self._jump(-3 * HOUR)), (at + 2 * HOUR, lambda: self._jump(3 * HOUR))]
-        if trouble == 2:
+        if self.clock == "ahead":
             return [(at, lambda: self._jump(26 * HOUR)), (at + 600.0, lambda: self._jump(-26 * HOUR))]
-        if trouble == 3:
+        if self.clock == "creeping":
             return [(at + 10.0 * number, lambda: self._jump(-1.0)) for number in range(180)]
         return []
 
@@ -207,10 +235,17 @@ class _Story:
         self.watch.was_ahead |= self.wall.wrong_by > timedelta(0)
         self.counts[f"clock {'+' if seconds > 0 else '−'}{abs(seconds):.0f} s"] += 1
 
+    def _step_at_the_wire(self) -> None:
+        """NTP sets the clock right while a delivery is on the wire: an hour ahead, or back again."""
+        if not self.calm and self.chance.random() < 0.05:
+            self.counts["clock stepped at the wire"] += 1
+            self._jump(-HOUR if self.wall.wrong_by else HOUR)
+
     def _calm_down(self) -> None:
         """No fault any more: from here everything must come to its end by itself."""
         self.calm = True
         self.platforms.faulty = False
+        self.wall.wrong_by = timedelta(0)
         self.platforms.outages.clear()
         self.people.stop_the_rules()
         self.people.put_right()
@@ -220,7 +255,7 @@ class _Story:
             "select 1 from delivery where state in ('due', 'held', 'prepared', 'wire', 'unknown', 'needs_human') "
             "limit 1"
         ).fetchone()
-        return left is None and self.loop.virtual > STORY + HOUR
+        return left is None and self.loop.virtual > self.plot.length + HOUR
 
     async def _lives(self) -> None:
         while True:
@@ -333,6 +368,8 @@ class _Story:
                 raise OperationalError(what, None, sqlite3.OperationalError("database is locked"))
         elif when == "after":
             self.watch.after_commit(what)
+            if what == "wire" and self.clock == "at the wire":
+                self._step_at_the_wire()
             if life.retired and self._before is not None:
                 self.counts[f"written by a life that was over: {what}"] += 1
                 if what in FENCED:
@@ -347,9 +384,7 @@ class _Story:
             self.people.interfere(message.key)
 
 
-def _moment(kept: str):  # type: ignore[no-untyped-def]
-    from datetime import datetime
-
+def _moment(kept: str) -> datetime:
     return datetime.fromisoformat(kept)
 
 
@@ -363,9 +398,3 @@ def _drain(loop: VirtualLoop) -> None:
             task.cancel()
         loop.run_until_complete(asyncio.wait(left, timeout=1.0))
     loop.close()
-
-
-@contextmanager
-def told_of(seeds: Iterator[int], empty: Path) -> Iterator[Iterator[Told]]:
-    """The stories of several seeds, one after the other."""
-    yield (simulate(seed, empty) for seed in seeds)

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from tests.chaos.simulated_platform import LOOK, PUBLISH, STAGE
-from tests.chaos.simulation import MOMENTS, Told, migrated, simulate
+from tests.chaos.simulation import MOMENTS, Plot, Told, migrated, simulate
 
 AT_ONCE = 2
 
@@ -83,14 +83,18 @@ class Tally:
         return cls(**{**found, "counts": Counter(found["counts"])})
 
 
-def tell_all(seeds: Iterable[int], folder: Path, until: float | None = None) -> Iterator[Told]:
+def tell_all(
+    seeds: Iterable[int], folder: Path, until: float | None = None, plot: Plot | None = None
+) -> Iterator[Told]:
     """The stories of these seeds in their order, two at a time; none is begun after ``until`` (monotonic seconds)."""
     empty = migrated(folder)
     waiting = iter(seeds)
     with ProcessPoolExecutor(AT_ONCE, mp_context=multiprocessing.get_context("spawn")) as pool:
-        under_way = [pool.submit(simulate, seed, empty) for seed, _ in zip(waiting, range(AT_ONCE), strict=False)]
+        under_way = [
+            pool.submit(simulate, seed, empty, False, plot) for seed, _ in zip(waiting, range(AT_ONCE), strict=False)
+        ]
         while under_way:
             told = under_way.pop(0).result()
             if (until is None or time.monotonic() < until) and (seed := next(waiting, None)) is not None:
-                under_way.append(pool.submit(simulate, seed, empty))
+                under_way.append(pool.submit(simulate, seed, empty, False, plot))
             yield told
