@@ -139,7 +139,7 @@ def worker_(
     concurrency: Annotated[int, typer.Option(min=1, max=200, help="Số kênh được gửi cùng lúc.")] = 16,
 ) -> None:
     """Chạy một tiến trình gửi, bao nhiêu cũng được và trên máy nào cũng được; cần PostgreSQL."""
-    settings = _settings()
+    settings = _with_log(_settings())
     store = worker.opened(settings)
     asyncio.run(worker.work(settings, store, concurrency, _until_signal))
     store.close()

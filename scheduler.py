@@ -24,6 +24,7 @@ from urllib.parse import urlsplit
 
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
 
+import journaling
 from campaigns import (
     catching_up,
     clocks,
@@ -46,7 +47,8 @@ from notifying import Notifier
 from settings import BadSettings, Settings, load
 from store.engine import OldSchema, Store
 from store.files import Files
-from store.sole import SecondDaemon, sole
+from store.sole import SecondDaemon as SecondDaemon
+from store.sole import sole
 from store.tables import Worker
 from store.vault import SealBroken, Vault
 
@@ -318,10 +320,16 @@ async def serve(settings: Settings) -> None:
         store.check()
         with sole(store) as right:
             speaking = desk(settings, allow=own_addresses(settings))
-            daemon = Daemon(store, speaking, settings, may_work=right.held)
+            supervisor = supervised()
+            daemon = Daemon(store, speaking, settings, passed=supervisor.pulse, may_work=right.held)
+
+            def stop() -> None:
+                supervisor.stopping()
+                daemon.stop()
+
             loop = asyncio.get_running_loop()
             for number in (signal.SIGTERM, signal.SIGINT):
-                loop.add_signal_handler(number, daemon.stop)
+                loop.add_signal_handler(number, stop)
             await daemon.run()
         store.close()
 
