@@ -18,8 +18,7 @@ from store.tables import Instance, Ward
 
 MACHINE_ID = Path("/etc/machine-id")
 ELSEWHERE = (
-    "Dữ liệu này được sao chép từ máy hoặc thư mục khác. Chương trình đang ở chế độ an toàn và không gửi gì, "
-    "để không đăng lặp với bản đang chạy thật."
+    "Dữ liệu này được sao chép từ máy hoặc thư mục khác; nếu cùng gửi với bản đang chạy thật, bà con sẽ thấy mỗi tin hai lần."
 )
 
 

@@ -15,10 +15,11 @@ from pathlib import Path
 
 from sqlalchemy import Engine, create_engine, inspect
 from sqlalchemy.engine import make_url
+from sqlalchemy.exc import ProgrammingError
 
 from store import copies
 from store.backups import put_on_disk
-from store.copies import VERSION_TABLE
+from store.copies import VERSION_TABLE, CannotCopy
 from store.engine import Store
 
 LIVE = "public"
@@ -185,8 +186,7 @@ def spare(url: str, folder: Path) -> Iterator[str]:
     name = f"lantoa_thu_{secrets.token_hex(4)}"
     engine = create_engine(url, isolation_level="AUTOCOMMIT")
     try:
-        with engine.connect() as connection:
-            connection.exec_driver_sql(f'create database "{name}"')
+        _create(engine, name)
         try:
             yield make_url(url).set(database=name).render_as_string(hide_password=False)
         finally:
@@ -194,3 +194,14 @@ def spare(url: str, folder: Path) -> Iterator[str]:
                 connection.exec_driver_sql(f'drop database if exists "{name}" with (force)')
     finally:
         engine.dispose()
+
+
+def _create(engine: Engine, name: str) -> None:
+    try:
+        with engine.connect() as connection:
+            connection.exec_driver_sql(f'create database "{name}"')
+    except ProgrammingError as error:
+        raise CannotCopy(
+            f"Không lập được cơ sở dữ liệu tạm để khôi phục thử ({error.orig}). "
+            "Hãy cấp quyền CREATEDB cho tài khoản PostgreSQL của chương trình."
+        ) from error
