@@ -17,7 +17,7 @@ _FIRST = """(select x.id from delivery x where x.outlet_id = o.id and x.state = 
 
 FREE = f"""delivery.id in (select coalesce({", ".join(_FIRST.format(rank=rank) for rank in (2, 1, 0))})
   from outlet o
-  where o.state = 'open'
+  where o.id in (select y.outlet_id from delivery y where y.state = 'due' and y.next_at <= :now) and o.state = 'open'
     and (o.next_slot_at is null or o.next_slot_at <= :now) and (o.rest_until is null or o.rest_until <= :now)
     and not exists (select 1 from delivery b where b.outlet_id = o.id and b.state in ('prepared', 'wire', 'unknown')
       and (b.state <> 'unknown' or b.looks = 0)))"""  # noqa: S608 - constants only
@@ -32,7 +32,7 @@ def claim(
     holding.keep_back(session, now)
     moves.miss(session, now)
     found = session.exec(waiting(now, limit, outlet_id)).all()
-    _read_outlets(session, found)
+    moves.read_outlets(session, found)
     chosen = [delivery for delivery in found if _within_quota(session, delivery, now)]
     _take_slots(session, chosen, now)
     for delivery in chosen:
@@ -55,12 +55,6 @@ def waiting(now: datetime, limit: int, outlet_id: int | None = None) -> Any:
         .with_for_update(of=[Delivery, Outlet], skip_locked=True)
     )
     return query.where(Delivery.outlet_id == outlet_id) if outlet_id else query
-
-
-def _read_outlets(session: Session, found: Any) -> None:
-    ids = {delivery.outlet_id for delivery in found}
-    if ids:
-        session.exec(select(Outlet).where(col(Outlet.id).in_(ids))).all()
 
 
 def _take_slots(session: Session, claimed: list[Delivery], now: datetime) -> None:

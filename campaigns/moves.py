@@ -81,10 +81,15 @@ def mine(session: Session, wanted: Iterable[tuple[int, int]], state: State) -> d
     query = select(Delivery).where(col(Delivery.id).in_(fences), Delivery.state == state)
     query = query.order_by(col(Delivery.ward_id), col(Delivery.id))
     found = {delivery.id or 0: delivery for delivery in session.exec(query.with_for_update()).all()}
-    places = {delivery.outlet_id for delivery in found.values()}
-    if places:
-        session.exec(select(Outlet).where(col(Outlet.id).in_(places))).all()
+    read_outlets(session, found.values())
     return {id: delivery for id, delivery in found.items() if delivery.fence == fences[id]}
+
+
+def read_outlets(session: Session, deliveries: Iterable[Delivery]) -> None:
+    """Read the deliveries' outlets in one go; the session forgets what nobody holds, so they are kept with it."""
+    ids = {delivery.outlet_id for delivery in deliveries}
+    if ids:
+        session.info["outlets"] = session.exec(select(Outlet).where(col(Outlet.id).in_(ids))).all()
 
 
 def standing(session: Session, delivery: Delivery) -> Standing:

@@ -6,9 +6,12 @@ from sqlalchemy import bindparam
 from sqlmodel import Session, col, select, text
 
 from campaigns import claiming, outlets
+from campaigns.states import State
 from channels.contract import Capability
 from store.tables import Delivery, Instance, Outlet, Utc
 from store.wakes import Due, Lane
+
+FORESEEN = 200
 
 
 def due(session: Session, now: datetime) -> list[Due]:
@@ -37,6 +40,33 @@ def next_moment(session: Session, now: datetime) -> datetime | None:
     """When the next delivery after now falls due; None when nothing waits."""
     ahead = select(Delivery.next_at).where(text("delivery.state = 'due'"), Delivery.next_at > now)
     return session.exec(ahead.order_by(col(Delivery.next_at)).limit(1)).first()
+
+
+def next_claim(session: Session) -> datetime | None:
+    """The moment at which the next delivery may be claimed: due, and its outlet open and free; None when nothing waits.
+
+    Told from the first FORESEEN that fall due, so that a long list of what is planned costs nothing.
+    """
+    first = (
+        select(Delivery.next_at, Delivery.outlet_id)
+        .where(text("delivery.state = 'due'"))
+        .order_by(col(Delivery.next_at), col(Delivery.id))
+        .limit(FORESEEN)
+        .subquery()
+    )
+    places = select(first.c.next_at, Outlet.next_slot_at, Outlet.rest_until)
+    found = session.exec(places.join(Outlet, col(Outlet.id) == first.c.outlet_id).where(Outlet.state == "open")).all()
+    return min((max(moment for moment in row if moment is not None) for row in found), default=None)
+
+
+def next_look_or_measure(session: Session) -> datetime | None:
+    """The moment at which the next look-up or measurement falls due; None when none does."""
+    unknown = text("delivery.state in ('prepared', 'wire', 'unknown') and delivery.state = 'unknown'")
+    look = select(Delivery.next_at).where(unknown).order_by(col(Delivery.next_at)).limit(1)
+    reach = select(Delivery.measure_at).where(col(Delivery.measure_at).is_not(None), Delivery.state == State.SENT)
+    measure = reach.order_by(col(Delivery.measure_at)).limit(1)
+    found = [session.exec(query).first() for query in (look, measure)]
+    return min((moment for moment in found if moment is not None), default=None)
 
 
 def until_slot(session: Session, outlet_id: int, now: datetime) -> timedelta | None:

@@ -318,6 +318,7 @@ class Delivery(SQLModel, table=True):
             "ix_delivery_waiting",
             "next_at",
             "id",
+            "outlet_id",
             sqlite_where=text("state = 'due'"),
             postgresql_where=text("state = 'due'"),
         ),

@@ -135,6 +135,8 @@ def _tables() -> None:
 def _indexes() -> None:
     op.create_index("ix_post_text_digest", "post", ["ward_id", "text_digest"])
     op.create_index("ix_delivery_outlet_wire", "delivery", ["outlet_id", "wire_at"])
+    op.drop_index("ix_delivery_waiting", "delivery")
+    _partial("ix_delivery_waiting", "delivery", ["next_at", "id", "outlet_id"], "state = 'due'")
     _partial("ix_delivery_next", "delivery", ["outlet_id", "rank", "next_at", "id"], "state = 'due'")
     _partial("ix_delivery_expiring", "delivery", ["expires_at"], "state in ('due', 'held')")
     under_way = "state in ('prepared', 'wire', 'unknown')"
