@@ -13,6 +13,8 @@ import time
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
 
+from sqlmodel import select
+
 from campaigns import delivering, measuring, renewing, sources, sweeping, waking, withdrawing
 from campaigns.outlets import Desk
 from notifying import Notifier
@@ -20,6 +22,8 @@ from scheduler import FINISH_SECONDS, MARK_SECONDS, WRITTEN_AHEAD, Daemon, desk,
 from settings import Settings
 from store.engine import Store
 from store.lease import Lease, uptime
+from store.tables import Outlet
+from store.vault import SealBroken
 from store.wakes import Beat, Due
 
 SWEEP_SECONDS = 1.0
@@ -196,10 +200,29 @@ def opened(settings: Settings) -> Store:
     try:
         store.check()
         wakeups.check(store)
+        _check_key(settings, store)
     except BaseException:
         store.close()
         raise
     return store
+
+
+def _check_key(settings: Settings, store: Store) -> None:
+    """A worker with another key could open no outlet's secrets, and would fail what others could send."""
+    if not settings.key_file.is_file():
+        raise CannotWork(
+            f"Máy này chưa có tệp khóa «{settings.key_file}». Hãy chép tệp khoa-bi-mat từ máy chạy lantoa up sang, quyền 600."
+        )
+    with store.read() as session:
+        sealed = session.exec(select(Outlet).where(Outlet.secrets != "").limit(1)).first()
+    try:
+        if sealed is not None:
+            desk(settings).values(sealed)
+    except SealBroken as error:
+        raise CannotWork(
+            f"Tệp khóa «{settings.key_file}» không mở được mã truy cập của các kênh. "
+            "Hãy chép đúng tệp khoa-bi-mat của máy chạy lantoa up sang."
+        ) from error
 
 
 def migrate_wakes(store: Store) -> bool:
