@@ -31,7 +31,8 @@ HOUSEKEEPING = 0.25
 @dataclass(frozen=True)
 class Order:
     """What a life is told: its seed, where it dies (the n-th passing of a point), how far its clock is ahead (virtual
-    seconds), after how many real seconds it gives up, and how often it asks whether all is done (real seconds)."""
+    seconds), after how many real seconds it gives up, and how often it asks whether all is done (real seconds),
+    and whether it tells every point that it passes, or only that it is born."""
 
     seed: int = 1
     point: str = ""
@@ -39,6 +40,7 @@ class Order:
     skip: float = 0.0
     patience: float = 120.0
     asking: float = 0.25
+    telling: bool = True
 
     def dumps(self) -> dict[str, Any]:
         """As JSON values."""
@@ -46,6 +48,7 @@ class Order:
 
 
 DONE, TIRED = 0, 3
+BORN = "born"
 
 
 def live(world: World, order: Order, store: Store, tell: int) -> NoReturn:
@@ -55,7 +58,7 @@ def live(world: World, order: Order, store: Store, tell: int) -> NoReturn:
     """
     logging.disable(logging.CRITICAL)
     points.listen = _listener(order, tell)
-    code = asyncio.run(_work(world, order, store))
+    code = asyncio.run(_work(world, order, store, tell))
     store.close()
     os._exit(code)
 
@@ -83,7 +86,7 @@ def _listener(order: Order, tell: int) -> Any:
 
     def passing(name: str) -> None:
         passed[name] += 1
-        if tell >= 0:
+        if order.telling:
             os.write(tell, f"{name}\n".encode())
         if name == order.point and passed[name] == order.nth:
             os.kill(os.getpid(), signal.SIGKILL)
@@ -91,10 +94,11 @@ def _listener(order: Order, tell: int) -> Any:
     return passing
 
 
-async def _work(world: World, order: Order, store: Store) -> int:
+async def _work(world: World, order: Order, store: Store, tell: int) -> int:
     desk = world.desk(outlets.wire(world.port, world.timeout), order.skip)
     daemon = Daemon(store, desk, Settings(folder=world.folder), Random(order.seed))
     await _begin(daemon)
+    os.write(tell, f"{BORN}\n".encode())
     courier, loop = daemon.courier, asyncio.get_running_loop()
     house, end = loop.time() + HOUSEKEEPING, loop.time() + order.patience
     asks = looks = loop.time()

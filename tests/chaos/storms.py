@@ -11,7 +11,7 @@ from typing import Any
 from sqlmodel import func, select
 
 from store.engine import Store
-from store.tables import Worker
+from store.tables import Attempt, Delivery, Worker
 from tests.chaos import checker, evidence, outlets, serving, world, zygote
 from tests.chaos.checker import Violation
 from tests.chaos.pieces import ToBeContinued
@@ -102,7 +102,9 @@ def _counts(
         "database": store.dialect,
         "deliveries": sum(checker.states(store).values()),
         "kills": int(now["kills"]),
-        "lives": _lives(store),
+        "lives": _count(store, select(func.count()).select_from(Worker)) - 1,
+        "deaths_on_the_wire": _count(store, select(func.count()).where(Attempt.outcome == "crash")),
+        "adopted": _count(store, select(func.count()).where(Delivery.adopted)),
         "seconds": round(now["seconds"], 1),
         "visible_requests": asked,
         "faulty_percent": round(100 * (1 - visible.get("ok", 0) / max(asked, 1)), 1),
@@ -117,10 +119,9 @@ def _counts(
     }
 
 
-def _lives(store: Store) -> int:
-    """The lives that got as far as announcing themselves."""
+def _count(store: Store, query: Any) -> int:
     with store.read() as session:
-        return session.exec(select(func.count()).select_from(Worker)).one() - 1
+        return int(session.exec(query).one())
 
 
 VISIBLE = frozenset({"drop", "error", "slow"})

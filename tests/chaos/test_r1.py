@@ -18,3 +18,4 @@ def test_killed_at_random_moments(any_store: Store, tmp_path: Path) -> None:
     assert not result.violations, "\n".join(map(str, result.violations[:20]))
     assert result.counts["kills"] == KILLS
     assert float(result.counts["faulty_percent"]) >= 10
+    assert int(result.counts["deaths_on_the_wire"]) >= 3, "the kills fell on idle moments: this run proves nothing"

@@ -21,10 +21,14 @@ from sqlalchemy.exc import OperationalError
 
 from store.engine import Store
 from tests.chaos import outlets
-from tests.chaos.living import DONE, Order, live, warm
+from tests.chaos.living import BORN, DONE, Order, live, warm
 from tests.chaos.world import World
 
 SHORTEST, LONGEST = 0.07, 0.42
+"""Seconds of work after which a life is killed; on a busy machine as many times longer as its start took longer."""
+CALM_START = 0.1
+UNBORN = 0.1
+"""The share of lives that are killed while they still begin."""
 
 
 @dataclass(frozen=True)
@@ -125,18 +129,40 @@ class Mother:
 
 def _storm(mother: Mother, kills: int, workers: int, chance: Random, seconds: float) -> Storm:
     began, killed = time.monotonic(), 0
-    pids = [mother.fork(Order(seed=chance.randrange(10**9))) for _ in range(workers)]
+    lives = [_Life(mother, chance) for _ in range(workers)]
     while killed < kills and time.monotonic() < began + seconds:
-        time.sleep(chance.uniform(SHORTEST, LONGEST))
         position = chance.randrange(workers)
-        over = _end(pids[position])
+        lives[position].let_work(chance)
+        over = _end(lives[position].pid)
         if over == DONE:
-            pids.pop(position)
+            lives.pop(position)
             break
         killed += 1
-        pids[position] = mother.fork(Order(seed=chance.randrange(10**9)))
-    finished = _let_finish(pids, began + seconds)
+        lives[position] = _Life(mother, chance)
+    finished = _let_finish([life.pid for life in lives], began + seconds)
     return Storm(killed, finished, time.monotonic() - began)
+
+
+class _Life:
+    """One worker of a storm; it tells when its work begins."""
+
+    def __init__(self, mother: Mother, chance: Random) -> None:
+        self._hear, tell = os.pipe()
+        self._forked = time.monotonic()
+        self.pid = mother.fork(Order(seed=chance.randrange(10**9), telling=False), tell)
+        os.close(tell)
+
+    def let_work(self, chance: Random) -> None:
+        """Wait for a moment at which it may be killed."""
+        if chance.random() < UNBORN:
+            time.sleep(chance.uniform(0, CALM_START))
+            return
+        select.select([self._hear], [], [], 30)
+        slowness = max((time.monotonic() - self._forked) / CALM_START, 1.0)
+        time.sleep(chance.uniform(SHORTEST, LONGEST) * min(slowness, 10.0))
+
+    def __del__(self) -> None:
+        os.close(self._hear)
 
 
 def _end(pid: int) -> int | None:
@@ -170,7 +196,8 @@ def _life(mother: Mother, order: Order) -> Life:
     os.close(hear)
     _, status = os.waitpid(pid, 0)
     finished = os.WIFEXITED(status) and os.WEXITSTATUS(status) == DONE
-    return Life(os.WIFSIGNALED(status), finished, heard.decode().split())
+    passed = [name for name in heard.decode().split() if name != BORN]
+    return Life(os.WIFSIGNALED(status), finished, passed)
 
 
 if __name__ == "__main__":
