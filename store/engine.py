@@ -21,6 +21,7 @@ from sqlmodel import Session
 from store.points import passing
 
 TURN_SECONDS = 30.0
+FROZEN_AFTER_MS = 20_000
 MIGRATIONS = Path(__file__).parent / "migrations"
 
 
@@ -107,7 +108,9 @@ class Store:
 
 def _engine(url: str) -> Engine:
     if not url.startswith("sqlite"):
-        return create_engine(url, pool_pre_ping=True)
+        made = create_engine(url, pool_pre_ping=True)
+        event.listen(made, "connect", _end_frozen_transactions)
+        return made
     path = url.removeprefix("sqlite:///")
     if path and path != ":memory:":
         Path(path).parent.mkdir(parents=True, exist_ok=True)
@@ -115,6 +118,15 @@ def _engine(url: str) -> Engine:
     event.listen(engine, "connect", _on_connect)
     event.listen(engine, "begin", _on_begin)
     return engine
+
+
+def _end_frozen_transactions(connection: Any, _record: Any) -> None:
+    """A process that is frozen in a transaction (SIGSTOP, a paused machine) must not keep its locks from all others.
+
+    https://www.postgresql.org/docs/current/runtime-config-client.html#GUC-IDLE-IN-TRANSACTION-SESSION-TIMEOUT
+    """
+    connection.execute(f"set idle_in_transaction_session_timeout = {FROZEN_AFTER_MS}")
+    connection.commit()
 
 
 def _on_connect(connection: Any, _record: Any) -> None:

@@ -16,6 +16,7 @@ from procrastinate.jobs import DeleteJobCondition, Status
 from procrastinate.schema import SchemaManager
 from sqlalchemy.engine import Connection, make_url
 
+from store import engine
 from store.engine import OldSchema, Store
 from store.wakes import Beat, Due, Lane
 
@@ -80,7 +81,9 @@ class Wakeups:
         self._lease = lease
         self._connector = PsycopgConnector(
             conninfo=make_url(url).set(drivername="postgresql").render_as_string(hide_password=False),
-            kwargs={"options": f"-c search_path={SCHEMA}"},
+            kwargs={
+                "options": f"-c search_path={SCHEMA} -c idle_in_transaction_session_timeout={engine.FROZEN_AFTER_MS}"
+            },
             min_size=2,
             max_size=8,
             timeout=10.0,

@@ -176,9 +176,11 @@ def speaking(folder: Path) -> Desk:
 
 async def _work(url: str, folder: Path, lease: float, concurrency: int) -> None:
     import scheduler
+    from store import engine
     from worker import Hand
 
     delivering.LEASE = scheduler.LEASE = timedelta(seconds=lease)
+    engine.FROZEN_AFTER_MS = int(lease * 1000 * 4 / 9)
     store = Store(url)
     hand = Hand(store, speaking(folder), Settings())
     for number in (signal.SIGTERM, signal.SIGINT):
