@@ -51,6 +51,8 @@ def bring_back(
 
     The caller holds the folder's lock. What is in use is set aside only with ``replace``, and never deleted.
     """
+    if not file.is_file():
+        raise CannotBringBack(f"Không có tệp sao lưu «{file}»; hãy kiểm tra đường dẫn.")
     _refuse_to_overwrite(url, now, replace)
     with _laid_out(place.folder, file, identities) as (work, manifest):
         kind = "sqlite" if url.startswith("sqlite") else "postgresql"
@@ -100,8 +102,6 @@ def _refuse_to_overwrite(url: str, now: datetime, replace: bool) -> None:
 
 @contextmanager
 def _laid_out(folder: Path, file: Path, identities: tuple[Any, ...]) -> Iterator[tuple[Path, Manifest]]:
-    if not file.is_file():
-        raise CannotBringBack(f"Không có tệp sao lưu «{file}»; hãy kiểm tra đường dẫn.")
     folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=WORKING, dir=folder) as work:
         yield Path(work), archives.unpack(file, Path(work), identities)

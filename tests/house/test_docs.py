@@ -106,7 +106,7 @@ def test_commands_in_running_text_exist() -> None:
     said = {
         (name(page), word)
         for page in PAGES
-        for word in re.findall(r"`(?:\.venv/bin/)?lantoa ([a-z]+)", page.read_text("utf-8"))
+        for word in re.findall(r"`(?:\.venv/bin/)?lantoa ([a-z-]+)", page.read_text("utf-8"))
     }
     assert said
     assert [one for one in said if one[1] not in known] == []
