@@ -38,7 +38,7 @@ log = logging.getLogger("lantoa.operating")
 
 FIRST_POST_AFTER = timedelta(seconds=12)
 DEMO_DAYS = 7
-CONSOLE_FINISHES_SECONDS = 4
+CONSOLE_FINISHES_SECONDS = 3
 
 
 class CannotStart(RuntimeError):

@@ -54,7 +54,7 @@ from store.vault import SealBroken, Vault
 
 WRITTEN_AHEAD = timedelta(minutes=3)
 BLOCKED_SECONDS = 0.25
-FINISH_SECONDS = 15.0
+FINISH_SECONDS = 12.0
 MARK_SECONDS = 5.0
 
 log = logging.getLogger("lantoa")

@@ -15,6 +15,7 @@ from tests.chaos.whole import PASSWORD, Place, furnished, until
 
 IN_FLIGHT = 200
 SILENT = 30
+ANSWERED_AFTER = 1.0
 GONE_WITHIN = 20.0
 
 
@@ -39,7 +40,7 @@ def _in_flight(place: Place) -> None:
 
 
 def test_what_is_in_flight_is_finished_and_nothing_is_left_unknown(place: Place) -> None:
-    place.platform.delay = 4.0
+    place.platform.silent = True  # until all of them are on the wire
     keys = place.plan()
     life = place.start()
     _in_flight(place)
@@ -47,10 +48,13 @@ def test_what_is_in_flight_is_finished_and_nothing_is_left_unknown(place: Place)
     asking = Asking(place)
     begun = time.monotonic()
     life.send_signal(signal.SIGTERM)
-    time.sleep(0.5)
     answer = place.get("/readyz")
+    while answer is not None and answer.status_code == 200 and time.monotonic() < begun + 5:
+        answer = place.get("/readyz")
     assert answer is not None and answer.status_code == 503
     assert "đang dừng" in answer.json()["why"][0]
+    time.sleep(ANSWERED_AFTER)
+    place.platform.silent = False
     assert life.wait(60) == 0, place.said()[-3000:]
     took = time.monotonic() - begun
     states, unknown = place.states(), place.tried("unknown")
