@@ -111,21 +111,31 @@ def drop_unsubscribed(session: Session, delivery: Delivery) -> int:
 
 def take(session: Session, delivery_id: int, fence: int, epoch: str, now: datetime, limit: int) -> list[Taken]:
     """Put up to ``limit`` of those who wait on the wire, longest waiting first; the caller's commit precedes the first byte."""
-    ready = (
-        select(ROWS.c.id)
-        .where(ROWS.c.delivery_id == delivery_id, text("recipient.state = 'waiting'"), ROWS.c.next_at <= now)
+    waiting = (ROWS.c.delivery_id == delivery_id, text("recipient.state = 'waiting'"), ROWS.c.next_at <= now)
+    first = (
+        select(ROWS.c.id, ROWS.c.address, ROWS.c.tries)
+        .where(*waiting)
         .order_by(ROWS.c.next_at, ROWS.c.id)
         .limit(limit)
         .with_for_update(skip_locked=True)
-        .cte("ready")
+        .cte("first")
     )
-    taken = (
-        update(ROWS)
-        .where(ROWS.c.id.in_(select(ready.c.id)))
-        .values(state="wire", fence=fence, epoch=epoch, wire_at=now)
-        .returning(ROWS.c.id, ROWS.c.address, ROWS.c.tries)
-    )
-    return [Taken(*row) for row in sorted(session.execute(taken).all())]
+    on_wire = {"state": "wire", "fence": fence, "epoch": epoch, "wire_at": now}
+    if session.get_bind().dialect.name == "sqlite":
+        return _take_alone(session, first, on_wire)
+    taken = update(ROWS).where(ROWS.c.id.in_(select(first.c.id))).values(**on_wire)
+    rows = session.execute(taken.returning(ROWS.c.id, ROWS.c.address, ROWS.c.tries)).all()
+    return [Taken(*row) for row in sorted(rows)]
+
+
+def _take_alone(session: Session, first: Any, on_wire: dict[str, Any]) -> list[Taken]:
+    """On SQLite nobody else writes meanwhile: two steps that hand over one row each, because every row fetched one by one
+    waits anew for Python's lock, and all that time the database is locked for the others."""
+    found = session.execute(select(func.json_group_array(func.json_array(first.c.id, first.c.address, first.c.tries))))
+    taken = [Taken(*one) for one in json.loads(found.scalar_one())]
+    ids = select(text("value")).select_from(func.json_each(json.dumps([one.id for one in taken])))
+    session.execute(update(ROWS).where(ROWS.c.id.in_(ids)).values(**on_wire))
+    return sorted(taken)
 
 
 def note(session: Session, heard: Sequence[tuple[Taken, Fate]], epoch: str, now: datetime) -> None:

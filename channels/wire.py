@@ -314,8 +314,8 @@ def _was_sent(error: BaseException, visible: VisibleTransport | None) -> bool:
     """Whether a byte may have left. httpx-aiohttp calls a lost answer ConnectTimeout, so its cause is what counts."""
     if visible is not None:
         return visible.sent
-    cause = error.__cause__ or error
-    return not isinstance(cause, aiohttp.ClientConnectorError | aiohttp.ConnectionTimeoutError | httpcore.ConnectError)
+    nothing_left = (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError, httpcore.ConnectError)
+    return not any(isinstance(one, nothing_left) for one in (error, error.__cause__))
 
 
 def as_json(value: Any) -> str:

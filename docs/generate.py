@@ -251,13 +251,21 @@ def benchmarks(found: dict[str, Any]) -> str:
     """The table of the last benchmark run, with the references of the same run."""
     parts = [
         f"{NOTE}# Đo tốc độ\n\n`make bench` đo chương trình bên cạnh các mốc so sánh **trong cùng một lần chạy**, xen kẽ nhiều vòng, "
-        "lấy trung vị; số thô ở [evidence/bench.json](evidence/bench.json).\n\n"
+        "lấy trung vị; số thô ở [evidence/bench.json](evidence/bench.json). Cột «Đích» là mức đã đặt trước khi làm, kèm đạt hay chưa; "
+        "tỷ lệ là trung vị của tỷ lệ trong từng vòng. Đo riêng một mục: `make bench ONLY=fanout`.\n\n"
         f"Máy: {found['machine']}. Ngày {found['date']}. {found['note']}\n",
     ]
     for section in found["sections"]:
-        rows = [("Việc", "Trung vị", "Thấp nhất", "Cao nhất", "So với mốc")]
+        rows = [("Việc", "Trung vị", "Thấp nhất", "Cao nhất", "So với mốc", "Đích")]
         rows += [
-            (row["name"], f"{row['median']} {row['unit']}", str(row["low"]), str(row["high"]), row["ratio"])
+            (
+                row["name"],
+                f"{row['median']} {row['unit']}",
+                str(row["low"]),
+                str(row["high"]),
+                row["ratio"],
+                row.get("goal", ""),
+            )
             for row in section["rows"]
         ]
         parts.append(f"## {section['title']}\n\n{section['words']}\n\n{_table(rows)}")

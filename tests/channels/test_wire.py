@@ -388,3 +388,94 @@ def test_a_retry_after_that_says_nothing(text: str) -> None:
 def test_a_retry_after_is_a_day_at_most_and_never_past() -> None:
     assert retry_after(Answer(429, {"retry-after": "9" * 30}, b""), NOW) == NOW + timedelta(days=1)
     assert retry_after(Answer(429, {"retry-after": "Mon, 23 Nov 2020 01:05:00 GMT"}, b""), NOW) == NOW
+
+
+class Counter:
+    """A server on loopback that keeps its connections open, counts them, and answers as told."""
+
+    def __init__(self, answer: bytes = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\nRetry-After: 7\r\n\r\nok") -> None:
+        self.answer, self.connections, self.requests, self.port = answer, 0, 0, 0
+
+    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.connections += 1
+        while head := await reader.readuntil(b"\r\n\r\n"):
+            self.requests += 1
+            size = int(head.lower().split(b"content-length:")[1].split(b"\r\n")[0])
+            await reader.readexactly(size)
+            if not self.answer:
+                break
+            writer.write(self.answer)
+            await writer.drain()
+        writer.close()
+
+
+@asynccontextmanager
+async def counting(counter: Counter) -> AsyncIterator[str]:
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            await counter.serve(reader, writer)
+        except (asyncio.IncompleteReadError, ConnectionError):
+            writer.close()
+
+    server = await asyncio.start_server(serve, "127.0.0.1", 0)
+    port = server.sockets[0].getsockname()[1]
+    try:
+        yield f"127.0.0.1:{port}"
+    finally:
+        server.close()
+        await asyncio.sleep(0.06)
+
+
+async def test_many_posts_share_few_connections() -> None:
+    counter = Counter()
+    async with counting(counter) as place, opened(place) as wire:
+
+        async def lane() -> None:
+            for _ in range(20):
+                seen = await wire.post(f"http://{place}/", b"{}", {"content-type": "application/json"})
+                assert isinstance(seen, Answer)
+                assert (seen.status, seen.text, seen.headers.get("retry-after")) == (200, "ok", "7")
+
+        await asyncio.gather(*(lane() for _ in range(5)))
+        assert (counter.requests, counter.connections) == (100, 5)
+
+
+async def test_a_post_is_not_made_twice_when_its_answer_is_lost() -> None:
+    counter = Counter()
+    async with counting(counter) as place, opened(place) as wire:
+        assert isinstance(await wire.post(f"http://{place}/", b"{}", {}), Answer)
+        counter.answer = b""
+        seen = await wire.post(f"http://{place}/", b"{}", {})
+        assert isinstance(seen, Silence)
+        assert seen.sent, "on a kept connection nobody can say that no byte left"
+        assert counter.requests == 2
+
+
+async def test_a_post_that_found_nobody_left_nothing() -> None:
+    port = closed_port()
+    async with opened(f"127.0.0.1:{port}") as wire:
+        seen = await wire.post(f"http://127.0.0.1:{port}/", b"{}", {})
+    assert isinstance(seen, Silence)
+    assert not seen.sent
+
+
+@pytest.mark.parametrize("bad", ["http://127.0.0.1:{port}/", "http://2130706433:{port}/", "http://localhost:{port}/", "http://10.0.0.1/"])  # fmt: skip
+async def test_a_post_goes_to_nobody_whom_the_guard_refuses(bad: str) -> None:
+    counter = Counter()
+    async with counting(counter) as place, opened() as wire:
+        for _ in range(2):
+            seen = await wire.post(bad.format(port=place.split(":")[1]), b"{}", {})
+            assert seen == Silence(sent=False, kind=REFUSED)
+    assert counter.connections == 0
+
+
+async def test_a_post_follows_no_redirect_and_takes_no_endless_answer() -> None:
+    counter = Counter(b"HTTP/1.1 302 Found\r\nlocation: http://127.0.0.1:1/\r\ncontent-length: 0\r\n\r\n")
+    async with counting(counter) as place, opened(place, max_bytes=1000) as wire:
+        seen = await wire.post(f"http://{place}/", b"{}", {})
+        assert isinstance(seen, Answer)
+        assert seen.status == 302
+        counter.answer = b"HTTP/1.1 200 OK\r\ncontent-length: 5000\r\n\r\n" + b"x" * 5000
+        seen = await wire.post(f"http://{place}/", b"{}", {})
+        assert isinstance(seen, Silence)
+        assert seen.sent
