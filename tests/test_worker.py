@@ -27,7 +27,7 @@ from tests.hands import ROOT, Yard, yard
 from tests.house.tree import imports, name, program
 
 SIX = ["ledgerkeyed", "ledgerkeyed", "ledger", "ledger", "ledger", "ledgerblind"]
-EACH = int(os.environ.get("N", "120")) // len(SIX)
+EACH = int(os.environ.get("N", "240")) // len(SIX)
 
 
 @pytest.fixture(autouse=True)

@@ -21,6 +21,7 @@ from tests.chaos.evidence import say
 
 SEED = 16
 WRITERS = 8
+PAUSE_SECONDS = 0.02
 EACH = int(os.environ.get("N", "40"))
 PATIENCE_SECONDS = 10.0
 """Asserted generously, because tests share their machine; the figure itself goes into the evidence."""
@@ -41,6 +42,7 @@ def test_r16_eight_writers_beside_a_backup_and_a_vacuum(any_store: Store, tmp_pa
                 with mine.write() as session:
                     record(session, wards[number % 2], MACHINE, "test", "outlet", place, clock(), number=number)
                 took.append(time.monotonic() - began)
+                time.sleep(PAUSE_SECONDS)
         except BaseException as failure:
             failures.append(failure)
         finally:
