@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
+from pydantic import ValidationError
 from sqlmodel import Session, col, select, text, update
 
 from campaigns import composing, outlets, recipients
@@ -21,6 +22,7 @@ from channels.contract import EMPTY, Capability, Channel, Handle, Message
 from channels.registry import kinds
 from store.tables import Delivery, Outlet, Post, ShortLink
 
+UNREADABLE = "Nội dung đã chốt của lượt này không đọc được nữa. Hãy soạn bài lại và báo người quản trị."
 log = logging.getLogger("lantoa.freeze")
 
 
@@ -136,6 +138,8 @@ def _ahead(session: Session, until: datetime, limit: int, *conditions: Any) -> l
 
 def compose(letter: Letter, desk: Desk) -> Frozen:
     """The letter with its message; raises FieldMistakes, TemplateMistake, SealBroken, LookupError or Mistake."""
+    if letter.around is None and letter.envelope.delivery.message:
+        raise Mistake(UNREADABLE)
     delivery, around = letter.envelope.delivery, letter.around
     if around is None:
         raise LookupError(f"Post {delivery.post_id}")
@@ -214,7 +218,12 @@ def _posts(session: Session, ids: set[int]) -> list[Post]:
 
 
 def _read(row: Delivery) -> Message | None:
-    return Message.model_validate(row.message) if row.message else None
+    """The kept message; one that cannot be read is this delivery's own trouble, told when it is to be composed."""
+    try:
+        return Message.model_validate(row.message) if row.message else None
+    except ValidationError:
+        log.warning("the kept message of delivery %s cannot be read", row.id)
+        return None
 
 
 def _home(letter: Letter, desk: Desk) -> str | None:

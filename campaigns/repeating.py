@@ -91,8 +91,11 @@ def seal(around: Scene) -> str:
 
 
 def problems(found: list[Echo], around: Scene) -> list[Problem]:
-    """What an editor or approver must know of these: the same text is an error unless it was agreed to."""
-    return [_problem(echo, around) for echo in found]
+    """What an editor or approver must know of these: the same text is an error unless it was agreed to; each kind once."""
+    first: dict[tuple[bool, bool], Echo] = {}
+    for echo in found:
+        first.setdefault((echo.exact, echo.from_rule), echo)
+    return [_problem(echo, around) for echo in first.values()]
 
 
 def errors(session: Session, post: Post, now: datetime) -> list[Problem]:
