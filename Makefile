@@ -56,13 +56,13 @@ chaos: dev ## the long crash tests; one alone: make chaos ONLY=R1 N=50 SEED=7
 	command -v strace >/dev/null || { apt-get update -qq && apt-get install -y -qq --no-install-recommends strace >/dev/null; }
 	$(BIN)/python -m tests.chaos $(if $(ONLY),--only $(ONLY)) $(if $(N),--size $(N)) $(if $(SEED),--seed $(SEED)) $(if $(MINUTES),--minutes $(MINUTES))
 
-bench: dev .venv-bench/.ready ## compare with the named references, in one run; one section alone: make bench ONLY=fanout
+bench: dev .venv/.peers ## compare with the named references, in one run; one section alone: make bench ONLY=fanout
 	{ command -v wrk && command -v redis-server; } >/dev/null || { apt-get update -qq && apt-get install -y -qq --no-install-recommends wrk redis-server >/dev/null; }
 	$(BIN)/python -m benchmarks $(if $(ONLY),only=$(ONLY))
 
-.venv-bench/.ready: benchmarks/peers/requirements.lock benchmarks/peers/package.json
-	test -x .venv-bench/bin/python || $(PYTHON) -m venv .venv-bench
-	.venv-bench/bin/python -m pip --disable-pip-version-check --quiet install --require-hashes -r benchmarks/peers/requirements.lock
+.venv/.peers: benchmarks/peers/requirements.lock benchmarks/peers/package.json
+	test -x .venv/peers/bin/python || $(PYTHON) -m venv .venv/peers
+	.venv/peers/bin/python -m pip --disable-pip-version-check --quiet install --require-hashes -r benchmarks/peers/requirements.lock
 	if command -v npm >/dev/null; then cd benchmarks/peers && npm install --ignore-scripts --omit=optional --no-package-lock --no-audit --no-fund --loglevel=error; fi
 	touch $@
 
@@ -72,4 +72,4 @@ lock: ## resolve the lock files again
 	$(BIN)/pip-compile --quiet --generate-hashes --no-emit-index-url --no-emit-find-links --strip-extras --allow-unsafe --extra dev --extra postgresql -c requirements.lock -o requirements-dev.lock pyproject.toml
 
 clean:
-	rm -rf .venv .venv-bench node_modules benchmarks/peers/node_modules
+	rm -rf .venv node_modules benchmarks/peers/node_modules

@@ -18,7 +18,7 @@ from benchmarks.telling import Found, Goal, measured, one, ratio, row
 
 ROUNDS = int(os.environ.get("LANTOA_BENCH_ROUNDS", "3"))
 DAYS = 2
-PEERS = Path(os.environ.get("LANTOA_PEERS", str(ROOT / ".venv-bench"))) / "bin" / "python"
+PEERS = Path(os.environ.get("LANTOA_PEERS", str(ROOT / ".venv" / "peers"))) / "bin" / "python"
 REDIS_PORT = 16_379
 #: how many deliveries each does in a round: enough that its start does not count, few enough for fifteen minutes in all
 NUMBERS = {"bare": 10_000, "raw": 20_000, "ours": 10_000, "slow": 5_000, "apscheduler": 300, "huey_sqlite": 1_000,
