@@ -95,13 +95,18 @@ class Stage:
         self.tally = Tally(**kept)
         self.chance.seed(f"{self.chance.random()} {self.tally.done}")
 
-    def discover(self) -> None:
-        """Every case there is: the passings of a first life, and of a second one after a death on the wire."""
+    def discover(self, every: bool) -> None:
+        """Every case there is: the passings of a first life, and of a second one after a death on the wire.
+
+        Without ``every``, second lives are seen only after an answer that would have been good.
+        """
         for letter, outcome in product(LETTERS, OUTCOMES):
             if outcome == "no_draft" and letter != "B":
                 continue
             first = self._run(letter, outcome, [Order()])
             self._add(letter, outcome, 1, first)
+            if not every and outcome != "ok":
+                continue
             second = self._run(letter, outcome, [Order(point="wire.last_byte"), Order()])
             self._add(letter, outcome, 2, second)
 
@@ -196,7 +201,7 @@ def crashes(store: Store, folder: Path, wanted: int, every: bool, seed: int, sec
     ):
         stage = Stage(store, folder, mother, platform, seed)
         if not stage.tally.cases:
-            stage.discover()
+            stage.discover(every)
         plan = _plan([Case(*case) for case in stage.tally.cases], wanted, every, seed)
         while stage.tally.done < len(plan) and time.monotonic() < end:
             stage.crash(plan[stage.tally.done])

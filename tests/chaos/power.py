@@ -108,12 +108,8 @@ class Cuts:
     corrupt: int = 0
     lost_approvals: int = 0
     lost_marks: int = 0
+    lossy: int = 0
     said: list[str] = field(default_factory=list)
-
-    @property
-    def lossy(self) -> int:
-        """Images in which something acknowledged was lost."""
-        return self.lost_approvals + self.lost_marks
 
     @property
     def green(self) -> bool:
@@ -172,6 +168,7 @@ def _look(image: dict[str, bytes], known: Known, found: Cuts, number: int, folde
     found.lost_approvals += bool(gone)
     found.lost_marks += bool(unmarked)
     if gone or unmarked:
+        found.lossy += 1
         found.said.append(f"event {number}: lost approvals {sorted(gone)}, requests without a mark {sorted(unmarked)}")
 
 
