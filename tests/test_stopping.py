@@ -36,7 +36,7 @@ def silent(store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Ite
 def _in_flight(place: Place) -> None:
     place.ready()
     wanted = len(place.outlets)
-    until(lambda: place.platform.in_flight >= wanted, 60, lambda: f"{place.states()} {place.said()[-3000:]}")
+    until(lambda: place.platform.in_flight >= wanted, 120, lambda: f"{place.states()} {place.said()[-3000:]}")
 
 
 def test_what_is_in_flight_is_finished_and_nothing_is_left_unknown(place: Place) -> None:

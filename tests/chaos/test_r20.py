@@ -1,7 +1,7 @@
 """R20: a delivery loop that is blocked feeds no watchdog; the supervisor kills the program, and it comes back without a copy.
 
-The test plays systemd (https://www.freedesktop.org/software/systemd/man/latest/systemd.service.html#WatchdogSec=), twelve
-times faster: a watchdog of 5 seconds instead of 60, fed every half second instead of every five.
+The test plays systemd (https://www.freedesktop.org/software/systemd/man/latest/systemd.service.html#WatchdogSec=), seven
+times faster: a watchdog of 8 seconds instead of 60, fed every half second instead of every five.
 """
 
 import contextlib
@@ -19,8 +19,8 @@ from tests.chaos.evidence import say
 from tests.chaos.whole import BUSY, Place, furnished, until
 
 OUTLETS = 12
-WATCHDOG = 5.0
-START_LIMIT = 60.0
+WATCHDOG = 8.0
+START_LIMIT = 150.0
 BACK_WITHIN = 90.0
 
 
@@ -136,10 +136,10 @@ def _killed_while_the_database_is_locked(place: Place, supervisor: Supervisor) -
     """The console goes on answering: what feeds the watchdog is a write of the delivery loop, not being alive."""
     with _locked(place.store):
         blocked = time.monotonic()
-        until(lambda: time.monotonic() > blocked + 2, 5)
+        time.sleep(1.0)
         answer = place.get("/readyz")
         assert answer is not None and answer.status_code == 200, "the console was expected to answer"
-        assert _blocked(supervisor, blocked, place) < 2.0, "the watchdog was fed without a write to the database"
+        assert _blocked(supervisor, blocked, place) < 3.0, "the watchdog was fed without a write to the database"
     back = _back(supervisor, place, blocked)
     place.plan()
     place.settled(30)
@@ -154,7 +154,7 @@ def _killed_while_the_loop_is_busy(place: Place, supervisor: Supervisor) -> floa
     until(lambda: place.platform.in_flight >= OUTLETS, 30, place.said)
     blocked = time.monotonic()
     (place.folder / BUSY).touch()
-    assert _blocked(supervisor, blocked, place) < 2.0, "the watchdog was fed by something else than the delivery loop"
+    assert _blocked(supervisor, blocked, place) < 3.0, "the watchdog was fed by something else than the delivery loop"
     place.platform.delay = 0.0
     back = _back(supervisor, place, blocked)
     place.settled(60)

@@ -112,11 +112,11 @@ class Place:
 
     def get(self, path: str) -> httpx.Response | None:
         try:
-            return httpx.get(f"{self.site}{path}", timeout=5)
+            return httpx.get(f"{self.site}{path}", timeout=20)
         except httpx.HTTPError:
             return None
 
-    def ready(self, within: float = 60) -> None:
+    def ready(self, within: float = 150) -> None:
         """Wait until the program says that it is ready."""
         until(lambda: (answer := self.get("/readyz")) is not None and answer.status_code == 200, within, self.said)
 
