@@ -1,7 +1,8 @@
 """``make chaos``: the long tests, piece by piece; each can be broken off and is taken up where it stood.
 
 ``make chaos`` runs what is not finished yet; ``ONLY=R1`` one test (or one database of it: ``ONLY=R1-sqlite``), ``N=50``
-its size, ``SEED=7`` its seed, ``MINUTES=9`` how long this call may last. Results land in docs/evidence/.
+its size, ``SEED=7`` its seed, ``MINUTES=9`` how long this call may last. Results of the full
+size land in docs/evidence/, others in the folder of the run (out/chaos).
 """
 
 import argparse
@@ -35,7 +36,7 @@ def registered() -> dict[str, Piece]:
 def main() -> int:
     """Run what was asked for; 0 when all of it is green, 1 when something is red, 3 when there is more to do."""
     given = _asked()
-    os.environ.setdefault(FOLDER_VARIABLE, str(EVIDENCE))
+    os.environ.setdefault(FOLDER_VARIABLE, str(EVIDENCE if given.size is None else given.folder))
     wanted = {name: run for name, run in registered().items() if given.only in ("", name, name.partition("-")[0])}
     if not wanted:
         _say(f"no such test «{given.only}»; there are: {', '.join(registered())}")
