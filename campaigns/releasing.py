@@ -90,7 +90,8 @@ def offers(session: Session, hold: Hold, now: datetime, step: timedelta = PACE) 
 
 def _offer(line: views.Line, outlet: Outlet, ward: Ward, pace: Pace, now: datetime) -> Offer:
     choice, why = _policy(line.delivery, outlet, ward, pace, now)
-    return Offer(line, ward, choice, pace.take(outlet, ward) if choice == "now" else None, why)
+    at = max(pace.take(outlet, ward), line.delivery.due_at) if choice == "now" else None
+    return Offer(line, ward, choice, at, why)
 
 
 def _policy(
@@ -206,7 +207,8 @@ class _Release:
             self.done.later += 1
             return [self._let_go(delivery, wanted)]
         self.done.now += 1
-        return [self._let_go(delivery, self.pace.take(outlet, ward))]
+        # Never before its hour: it may have been held while the machine's clock was ahead.
+        return [self._let_go(delivery, max(self.pace.take(outlet, ward), delivery.due_at))]
 
     def _skip(self, session: Session, delivery: Delivery) -> Entry:
         recipients.call_off(session, delivery, self.now)

@@ -5,9 +5,10 @@ from datetime import timedelta
 import pytest
 from sqlmodel import select
 
+from campaigns import catching_up, releasing
 from campaigns.audit import verify
 from campaigns.clocks import ClockWatch, tell
-from store.tables import AuditEvent
+from store.tables import AuditEvent, Hold
 from tests.campaigns.conftest import House
 
 
@@ -63,3 +64,18 @@ def test_a_jump_stands_in_the_log_of_every_ward(house: House, clock) -> None:
         assert sorted({event.particulars["seconds"] for event in events}) == [-10865, 93600]
         for ward in (house.ward, house.neighbour_ward):
             verify(session, ward.id or 0)
+
+
+def test_what_was_held_while_the_clock_was_ahead_still_waits_for_its_hour(house: House, clock) -> None:
+    due = clock() + timedelta(hours=25)
+    delivery = house.planned(due)
+    right = clock()
+    clock.forward(hours=26)
+    assert catching_up.at_start(house.store, clock()) == 1
+    clock.at = right
+    with house.store.write() as session:
+        hold = session.exec(select(Hold)).one()
+        (offer,) = releasing.offers(session, hold, clock())
+        releasing.release(session, house.approver, hold, {}, clock())
+    assert offer.at == due
+    assert house.see(delivery).next_at == due

@@ -1,5 +1,6 @@
 """What must hold after every commit and every request of the simulation, and at the end of its story (I1–I12)."""
 
+import json
 import sqlite3
 from collections import Counter
 from collections.abc import Callable
@@ -72,6 +73,8 @@ class Watch:
                 self._may_leave(row)
         if what == "claim":
             self._in_order(under_way)
+        if what == "plan":
+            self._planned_twice()
         if what == "published":
             self._waits_as_asked()
         self._alive(under_way)
@@ -113,6 +116,13 @@ class Watch:
                       and (-row["rank"], row["next_at"], row["id"]) < (-rank, next_at, id)]  # fmt: skip
             if better:
                 self.wrong("I9", self._key(id), f"claimed before {[self._key(one) for one in better]}")
+
+    def _planned_twice(self) -> None:
+        """I1: planning in every round makes each delivery once."""
+        twice = """select min(key) from delivery where state <> 'cancelled' group by post_id, outlet_id
+            having count(*) > 1 limit 1"""
+        for row in self.rows.execute(twice).fetchall():
+            self.wrong("I1", row[0], "planned more than once")
 
     def _waits_as_asked(self) -> None:
         """I10: a platform that said when to come again is not asked before."""
@@ -170,13 +180,19 @@ class Watch:
         for copy in self.platforms.copies:
             copies.setdefault(copy.key, []).append(checker.Copy(copy.part, copy.remote_id))
         found = checker.check(self.store, checker.Truth(copies), letters, refusals=True)
-        self.found += [one for one in found if not self._told_as_doubled(one)]
+        self.found += [one for one in found if not self._told_as_doubled(one) and not self._comes_later(one)]
         self._planned_once()
         self._rules_kept()
         self._counted()
         self._quotas()
         self._missed_late()
+        self._parts_told()
         self._patient()
+
+    def _comes_later(self, one: Violation) -> bool:
+        """Planned while the clock was a day ahead, and due after the end of the story."""
+        row = self.rows.execute("select state, due_at from delivery where key = ?", (one.key,)).fetchone()
+        return row is not None and row["state"] == "due" and row["due_at"] > _kept(self.wall())
 
     def _told_as_doubled(self, one: Violation) -> bool:
         """Two copies because a list lagged beyond the settle time: not to be helped, but the sweep must have told it."""
@@ -230,7 +246,7 @@ class Watch:
             if said[:1] != ["planned"] or said.count("planned") != 1:
                 self.wrong("I12", key, f"not planned once on record: {said[:3]}")
             last = {"settled_sent": "sent", "settled_closed": "closed", "planned": "due"}.get(said[-1], said[-1])
-            if last not in (state, "doubled"):
+            if state not in ("due", "held") and last not in (state, "doubled"):
                 self.wrong("I12", key, f"is «{state}», but the log's last word is «{said[-1]}»")
         if told:
             self.wrong("I11", ", ".join(told), "told of in the log, but the rows are gone")
@@ -244,6 +260,15 @@ class Watch:
             if at - calls[number] < HOUR - 1:
                 self.wrong("I10", "rationed", f"nine requests within {at - calls[number]:.0f} s")
                 return
+
+    def _parts_told(self) -> None:
+        """I11: what the machine calls sent has as many parts, and ids of them, as its message."""
+        query = """select key, part, parts, remote_ids from delivery d where state = 'sent' and not exists
+            (select 1 from audit_event e where e.subject = 'delivery' and e.subject_id = cast(d.id as text)
+            and e.action = 'delivery.settled_sent')"""
+        for row in self.rows.execute(query).fetchall():
+            if not row["part"] == row["parts"] == len(json.loads(row["remote_ids"])):
+                self.wrong("I11", row["key"], f"sent {row['part']} of {row['parts']} parts as {row['remote_ids']}")
 
     def _missed_late(self) -> None:
         """I8: nothing is given up before its time is over."""

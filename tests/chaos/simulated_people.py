@@ -8,7 +8,8 @@ from random import Random
 
 from sqlmodel import col, select
 
-from campaigns import approving, drafting, holding, library, outlets, settling
+from campaigns import approving, drafting, holding, library, outlets, releasing, settling
+from campaigns.audit import Actor
 from campaigns.people import Mistake
 from campaigns.states import State
 from store.engine import Store
@@ -56,6 +57,11 @@ class People:
                     )
                     self.outlets[kind] = made.id or 0
             library.add_shipped(session, self.house.admin, self.ward_id, {"nhac": TEMPLATE}, clock())
+
+    @property
+    def city(self) -> Actor:
+        """The city's account."""
+        return Actor(self.house.admin.user_id, "Thành phố", "admin", None)
 
     @property
     def ward_id(self) -> int:
@@ -148,13 +154,8 @@ class People:
         everywhere = self.chance.random() < 0.3
         with self.store.write() as session:
             if session.exec(select(Hold.id).where(col(Hold.released_at).is_(None))).first() is None:
-                by = self.house.approver
-                if everywhere:  # a city account, which the cast has none of
-                    session.add(
-                        Hold(ward_id=None, kind="person", reason="Tang lễ cấp nhà nước", created_at=self.clock())
-                    )
-                else:
-                    holding.hold(session, by, self.ward_id, "Tạm dừng để kiểm tra.", self.clock())
+                by, place = (self.city, None) if everywhere else (self.house.approver, self.ward_id)
+                holding.hold(session, by, place, "Tạm dừng để kiểm tra.", self.clock())
                 self.counts["held"] += 1
 
     def put_right(self) -> None:
@@ -164,11 +165,8 @@ class People:
             for outlet in session.exec(select(Outlet).where(Outlet.state == "paused")).all():
                 outlets.resume(session, self.house.approver, outlet, now)
             for hold in session.exec(select(Hold).where(col(Hold.released_at).is_(None))).all():
-                hold.released_at, hold.released_by = now, self.house.approver.user_id
-                session.add(hold)
-            for held in session.exec(select(Delivery).where(Delivery.state == State.HELD)).all():
-                held.state, held.hold_id, held.reason, held.next_at = State.DUE.value, None, "", held.due_at
-                session.add(held)
+                by = self.house.approver if hold.ward_id else self.city
+                releasing.release(session, by, hold, {}, now)
         self._settle(now)
 
     def _settle(self, now: datetime) -> None:

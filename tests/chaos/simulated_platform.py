@@ -57,6 +57,7 @@ class Platforms:
     moment: Callable[[], datetime]
     on_request: Callable[[str, Message, int], None]
     on_stage: Callable[[Message], None]
+    on_copy: Callable[[str, int], None]
     counts: Counter[str]
     copies: list[Copy] = field(default_factory=list)
     drafts: dict[str, tuple[str, int]] = field(default_factory=dict)
@@ -67,6 +68,7 @@ class Platforms:
     asked_to_wait: dict[str, datetime] = field(default_factory=dict)
     stale: set[tuple[str, int]] = field(default_factory=set)
     lagging: bool = False
+    forgetful: bool = True
     lagged: set[str] = field(default_factory=set)
 
     def of(self, key: str, part: int | None = None) -> list[Copy]:
@@ -137,6 +139,7 @@ class Platforms:
             f"{account}/{len(self.copies) + 1}",
         )  # fmt: skip
         self.copies.append(shown)
+        self.on_copy(message.key, part)
         return shown
 
     def _work_on(self, account: str, message: Message, part: int, settle: float) -> None:
@@ -181,7 +184,7 @@ class Platforms:
             return Found(verdict="unclear", detail="Không tra cứu được.")
         if (message.key, part) in self.working:
             return Found(verdict="unclear", detail="Đang xử lý.")
-        if fault == "stale" and certainty == "C" and (message.key, part) not in self.stale:
+        if fault == "stale" and self.forgetful and certainty == "C" and (message.key, part) not in self.stale:
             self.stale.add((message.key, part))  # a replica that has fallen behind: once, which is why one look is none
             return Found(verdict="absent")
         hit = next((copy for copy in self.of(message.key, part) if self._listed(copy, certainty)), None)

@@ -12,7 +12,6 @@ import sqlite3
 import tempfile
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
 from random import Random
@@ -20,7 +19,7 @@ from unittest.mock import patch
 
 from sqlalchemy.exc import OperationalError
 
-from campaigns import planning
+from campaigns import catching_up, holding, moves, planning
 from campaigns.delivering import Courier
 from campaigns.sweeping import sweep
 from channels.contract import Message
@@ -32,55 +31,8 @@ from tests.chaos.simulated_channels import KINDS
 from tests.chaos.simulated_life import LIFE, Died, Doom, Life, aside, owned_task
 from tests.chaos.simulated_people import People
 from tests.chaos.simulated_platform import HERE, Platforms
-from tests.chaos.simulated_time import START, VirtualLoop, WallClock
-
-HOUR = 3600.0
-QUIET = 10 * HOUR
-POINTS = (
-    "claim", "freeze", "wire", "staged", "published", "looked", "recover", "plan",
-)  # fmt: skip
-MOMENTS = (
-    *(f"{name}:{when}" for name in POINTS for when in ("before", "after")),
-    "net:connect", "net:remote", "net:answer", "net:find", "net:stage",
-)  # fmt: skip
-FENCED = frozenset({"freeze", "wire", "staged", "published"})
-BUSY = 0.004
-PLAN_EVERY = 900.0
-
-
-@dataclass(frozen=True)
-class Plot:
-    """What kind of story it is.
-
-    ``clock`` is what happens to the machine's clock: nothing, «back», «ahead», «creeping» or «at the wire» (None: drawn
-    by the seed). With ``lagging`` some lists show a post ten times later than the channel's settle time allows.
-    """
-
-    hours: float = 26.0
-    posts: int = 22
-    clock: str | None = None
-    start: datetime = START
-    lagging: bool = False
-
-    @property
-    def length(self) -> float:
-        """How long people work and things break, in virtual seconds."""
-        return self.hours * HOUR
-
-
-CLOCKS = ("", "back", "ahead", "creeping", "at the wire")
-
-
-@dataclass
-class Told:
-    """How one seed's story went."""
-
-    seed: int
-    counts: Counter[str]
-    violations: list[str] = field(default_factory=list)
-    history: list[str] = field(default_factory=list)
-    deliveries: int = 0
-    hours: float = 0.0
+from tests.chaos.simulated_plot import BUSY, CLOCKS, FENCED, HOUR, MOMENTS, PLAN_EVERY, QUIET, Plot, Told
+from tests.chaos.simulated_time import VirtualLoop, WallClock
 
 
 def migrated(folder: Path) -> Path:
@@ -127,13 +79,15 @@ class _Story:
         self.store = Store(f"sqlite:///{folder}/lantoa.db")
         self.people = People(self.store, folder, self.wall, Random(seed + 1), self.counts)  # noqa: S311
         self.platforms = Platforms(
-            Random(seed + 2), self.loop.time, lambda: self.wall.true, self._on_request, self._on_stage, self.counts  # noqa: S311
+            Random(seed + 2), self.loop.time, lambda: self.wall.true, self._on_request, self._on_stage, self._on_copy, self.counts  # noqa: S311
         )  # fmt: skip
         self.people.platforms = self.platforms
         self.watch = Watch(
             self.store, self.people, self.platforms, self.wall, lambda: self.wall.true, self.loop.time, self.counts
         )
         self.platforms.lagging = plot.lagging
+        # A clock that leaps ahead ends the settle time early; a list that forgets on top of it is beyond every promise.
+        self.platforms.forgetful = self.clock in ("", "creeping")
         self.calm = False
         self.lives = 0
         self.planned_at: float | None = None
@@ -253,8 +207,8 @@ class _Story:
     def _quiet(self) -> bool:
         left = self.watch.rows.execute(
             "select 1 from delivery where state in ('due', 'held', 'prepared', 'wire', 'unknown', 'needs_human') "
-            "limit 1"
-        ).fetchone()
+            "and due_at <= ? limit 1", (self.wall().replace(tzinfo=None).isoformat(" "),)
+        ).fetchone()  # fmt: skip
         return left is None and self.loop.virtual > self.plot.length + HOUR
 
     async def _lives(self) -> None:
@@ -283,8 +237,9 @@ class _Story:
     async def _live(self, life: Life) -> None:
         try:
             courier = Courier(self.store, self.people.house.desk, life.epoch, life.chance, aside)
-            await aside(self._announce, life)
             await aside(self._recover, life, courier)
+            await aside(catching_up.at_start, self.store, self.wall())
+            await aside(self._announce, life)
             beats = (self._deliver(life, courier), self._look(life, courier), self._plan(life, courier))
             await asyncio.gather(*beats)
         except (Died, asyncio.CancelledError):
@@ -321,6 +276,7 @@ class _Story:
         while not life.retired:
             try:
                 await aside(self._plan_once)
+                await aside(self._tidy)
                 await courier.freeze_ahead(self.wall() + timedelta(minutes=3), 20)
                 await courier.stage_ahead(self.wall() + timedelta(minutes=2), 20)
                 await aside(self._recover, life, courier)
@@ -344,6 +300,12 @@ class _Story:
         with self.store.write("plan") as session:
             planning.plan(session, self.wall(), timedelta(hours=1))
         self.planned_at = self.loop.virtual
+
+    def _tidy(self) -> None:
+        now = self.wall()
+        with self.store.write("miss") as session:
+            moves.miss(session, now)
+            holding.give_up(session, now)
 
     def _until_next(self, state: str, patience: float) -> float:
         query = f"select min(next_at) from delivery where state = '{state}'"  # noqa: S608 - one of two words
@@ -378,6 +340,10 @@ class _Story:
 
     def _on_request(self, account: str, message: Message, part: int) -> None:
         self.watch.on_request(account, message, part)
+
+    def _on_copy(self, key: str, part: int) -> None:
+        if not self.plot.lagging and len(self.platforms.of(key, part)) > 1:
+            self.watch.wrong("I3", key, f"part {part} is out twice")
 
     def _on_stage(self, message: Message) -> None:
         if not self.calm and self.chance.random() < 0.03:

@@ -7,10 +7,12 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path
 
 from tests.chaos.simulated_platform import LOOK, PUBLISH, STAGE
-from tests.chaos.simulation import MOMENTS, Plot, Told, migrated, simulate
+from tests.chaos.simulated_plot import MOMENTS, Plot, Told
+from tests.chaos.simulation import migrated, simulate
 
 AT_ONCE = 2
 
@@ -90,9 +92,7 @@ def tell_all(
     empty = migrated(folder)
     waiting = iter(seeds)
     with ProcessPoolExecutor(AT_ONCE, mp_context=multiprocessing.get_context("spawn")) as pool:
-        under_way = [
-            pool.submit(simulate, seed, empty, False, plot) for seed, _ in zip(waiting, range(AT_ONCE), strict=False)
-        ]
+        under_way = [pool.submit(simulate, seed, empty, False, plot) for seed in islice(waiting, AT_ONCE)]
         while under_way:
             told = under_way.pop(0).result()
             if (until is None or time.monotonic() < until) and (seed := next(waiting, None)) is not None:

@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from tests.chaos.evidence import say
-from tests.chaos.simulation import Plot, migrated, simulate
+from tests.chaos.simulated_plot import Plot
+from tests.chaos.simulation import migrated, simulate
 
 AFTER_32_BITS = datetime(2038, 1, 18, 20, 0, tzinfo=UTC)
 PLOTS = {

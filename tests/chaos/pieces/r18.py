@@ -5,7 +5,7 @@ from pathlib import Path
 
 from tests.chaos.evidence import say
 from tests.chaos.pieces import ToBeContinued
-from tests.chaos.simulation import Plot
+from tests.chaos.simulated_plot import Plot
 from tests.chaos.storytelling import Tally, tell_all
 
 NAME = "R18"
