@@ -8,7 +8,7 @@ Found = dict[str, list[float]]
 
 @dataclass(frozen=True)
 class Goal:
-    """A ratio to a reference of the same round (or a plain limit, where ``against`` is empty) that a row should reach."""
+    """A ratio to a reference of the same round (or a plain limit in the unit ``name``, where ``against`` is empty) to be reached."""
 
     number: str
     against: str
@@ -22,7 +22,7 @@ class Goal:
             return "", f"{self.number}: mốc không đo được"
         value = ratio(found, key, self.against) if self.against else statistics.median(found[key])
         reached = value >= self.limit if self.at_least else value <= self.limit
-        sign, times = ("≥" if self.at_least else "≤"), f" × {self.name}" if self.against else ""
+        sign, times = ("≥" if self.at_least else "≤"), f" × {self.name}" if self.against else f" {self.name}".rstrip()
         words = f"{figure(value)}{times}" if self.against else ""
         return words, f"{self.number}: {sign} {figure(self.limit)}{times} – {'đạt' if reached else 'chưa đạt'}"
 
