@@ -19,7 +19,6 @@ from tests.chaos import outlets, world
 from tests.chaos.world import World
 
 
-@pytest.mark.xfail(strict=False, reason="moves.mine knows deliveries by id alone, not by id and fence")
 @pytest.mark.parametrize("fences", [(1, 2), (2, 1)])
 def test_only_the_present_fence_leaves(any_store: Store, tmp_path: Path, fences: tuple[int, int]) -> None:
     place = World(any_store.url, str(tmp_path), 1, time.time(), 1.0)
