@@ -59,8 +59,8 @@ MUTANTS: tuple[Mutant, ...] = (
     ),)),
     Mutant("an answer with an old fence counts", ((
         MOVES,
-        "return {id: delivery for id, delivery in found.items() if delivery.fence == fences[id]}",
-        "return dict(found)",
+        "return {pair: delivery for delivery in found if (pair := (delivery.id or 0, delivery.fence)) in pairs}",
+        "return {pair: delivery for delivery in found for pair in pairs if pair[0] == delivery.id}",
     ),)),
     Mutant("one look is enough on a channel of class C", ((
         STATES, "needed = 2 if standing.certainty is Certainty.LOOKUP else 1", "needed = 1",

@@ -31,6 +31,8 @@ PUBLISH = {
 NO_EFFECT = frozenset(name for name in PUBLISH if name.endswith("_before")) | {"limited", "refused", "unauthorized"}
 STAGE = {"ok": 86.0, "busy": 5.0, "unreachable": 3.0, "pending": 3.0, "crash": 1.0, "slow": 2.0}
 LOOK = {"ok": 66.0, "stale": 8.0, "unclear": 12.0, "crash": 8.0, "slow": 4.0, "silent": 2.0}
+AT_ONCE = frozenset({"keyed", "blind"})
+"""Accounts that have nothing to make ready beforehand."""
 REFUSED = Refused(reason=Reason.REJECTED, detail="Nền tảng từ chối nội dung.")
 
 
@@ -77,6 +79,10 @@ class Platforms:
 
     async def stage(self, account: str, message: Message, part: int, handle: Handle) -> Handle | Outcome:
         """A hidden draft where the platform has one."""
+        if account in AT_ONCE:
+            self.on_stage(message)
+            await asyncio.sleep(self.chance.random() * 2)
+            return handle
         await self._moment("net:stage")
         fault = self._draw(STAGE, account)
         self.counts[f"stage {fault}"] += 1
