@@ -47,6 +47,7 @@ from notifying import Notifier
 from settings import BadSettings, Settings, load
 from store.engine import OldSchema, Store
 from store.files import Files
+from store.lease import Lease, uptime
 from store.sole import SecondDaemon as SecondDaemon
 from store.sole import sole
 from store.tables import Worker
@@ -98,13 +99,14 @@ class Daemon:
         self._clocks = ClockWatch(desk.now, time.monotonic)
         self._stop = asyncio.Event()
         self._under_way: set[asyncio.Future[None]] = set()
-        self._marked_at = self._leased_at = float("-inf")
+        self.lease = Lease(LEASE.total_seconds())
+        self._marked_at, self._awake_at = float("-inf"), desk.now()
 
     async def run(self) -> None:
         """Work until ``stop``; then finish what is under way."""
         await asyncio.to_thread(self.begin)
         if self.courier.store.dialect != "sqlite":
-            self.courier.alive = self._leased
+            self.courier.alive = self.lease.holds
         scheduler = self._recurring()
         scheduler.start()
         try:
@@ -130,7 +132,7 @@ class Daemon:
         late = catching_up.at_start(self.courier.store, self.courier.desk.now())
         if late:
             log.warning("%s deliveries fell due while nobody was awake; they wait for a person's plan", late)
-        now, self._leased_at = self.courier.desk.now(), time.monotonic()
+        now, asked_at = self.courier.desk.now(), uptime()
         with self.courier.store.write("lease") as session:
             session.add(
                 Worker(
@@ -138,6 +140,8 @@ class Daemon:
                     seen_at=now,
                 )
             )  # fmt: skip
+        self.lease.renewed(asked_at)
+        self._awake_at = now
 
     async def work(self) -> int:
         """The beats that move deliveries, once, with credentials renewed before they are needed."""
@@ -237,6 +241,7 @@ class Daemon:
 
     async def _pass(self) -> float:
         """One pass of the loop, marked in the database and told to the supervisor; gives the seconds until the next."""
+        await self._after_sleep()
         begun = await self.courier.begin(self.settings.daemon.wave) if await asyncio.to_thread(self._may_work) else 0
         wait = 0.0 if begun else await asyncio.to_thread(self._until_next)
         if time.monotonic() - self._marked_at > MARK_SECONDS:
@@ -245,9 +250,12 @@ class Daemon:
             self._passed()
         return wait
 
-    def _leased(self) -> bool:
-        """Whether the other workers still believe in this life: it spoke up within most of its lease."""
-        return time.monotonic() - self._leased_at < LEASE.total_seconds() * 2 / 3
+    async def _after_sleep(self) -> None:
+        """A machine that slept (a laptop's lid) without being stopped: what is late waits for a plan, as after a stop."""
+        since, self._awake_at = self._awake_at, self.courier.desk.now()
+        if self._awake_at - since > catching_up.DOWNTIME:
+            late = await asyncio.to_thread(catching_up.after_silence, self.courier.store, since, self._awake_at)
+            log.warning("the machine slept; %s deliveries fell due meanwhile and wait for a person's plan", late)
 
     def _until_next(self) -> float:
         """Seconds until a delivery may be claimed; what is due but blocked by its outlet is not asked for in a hurry."""
@@ -283,9 +291,9 @@ class Daemon:
         await renewing.renew(self.courier)
 
     async def _seen(self) -> None:
-        asked_at = time.monotonic()
+        asked_at = uptime()
         await asyncio.to_thread(self._mark, "seen_at")
-        self._leased_at = asked_at
+        self.lease.renewed(asked_at)
 
     def _mark(self, column: str) -> None:
         with self.courier.store.write() as session:

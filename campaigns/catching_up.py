@@ -26,10 +26,14 @@ def at_start(store: Store, now: datetime) -> int:
 
     Gives how many deliveries were held or missed. Ends early harmlessly: what is left is found by the next call.
     """
-    with store.write("catch_up") as session:
+    with store.read() as session:
         since = asleep_since(session, now)
-        if since == now:
-            return 0
+    return 0 if since == now else after_silence(store, since, now)
+
+
+def after_silence(store: Store, since: datetime | None, now: datetime) -> int:
+    """Hold what fell due since then while nobody was awake (None: nobody ever was); gives how many were held or missed."""
+    with store.write("catch_up") as session:
         planning.plan(session, now, timedelta(0))
     done = 0
     while moved := _step(store, since, now):

@@ -17,9 +17,7 @@ from store.engine import Store
 from store.tables import Instance, Ward
 
 MACHINE_ID = Path("/etc/machine-id")
-ELSEWHERE = (
-    "Dữ liệu này được sao chép từ máy hoặc thư mục khác; nếu cùng gửi với bản đang chạy thật, bà con sẽ thấy mỗi tin hai lần."
-)
+ELSEWHERE = "Dữ liệu này được sao chép từ máy hoặc thư mục khác; nếu cùng gửi với bản đang chạy thật, bà con sẽ thấy mỗi tin hai lần."
 
 
 def home(folder: Path) -> str:

@@ -72,17 +72,17 @@ def close_attempts(session: Session, delivery: Delivery, outcome: str, now: date
     session.exec(update(Attempt).where(*still_open).values(ended_at=now, outcome=outcome))
 
 
-def mine(session: Session, wanted: Iterable[tuple[int, int]], state: State) -> dict[int, Delivery]:
-    """Of the deliveries (id, fence), by id, those that still stand in that state where the fence left them; locked.
+def mine(session: Session, wanted: Iterable[tuple[int, int]], state: State) -> dict[tuple[int, int], Delivery]:
+    """Of the deliveries (id, fence) those that still stand in that state where that fence left them; locked.
 
-    Their outlets are read along, so that deciding about them asks the database nothing more.
+    A carry that was given up and its successor may ask in one group: each pair answers for itself.
     """
-    fences = dict(wanted)
-    query = select(Delivery).where(col(Delivery.id).in_(fences), Delivery.state == state)
+    pairs = set(wanted)
+    query = select(Delivery).where(col(Delivery.id).in_({id for id, _ in pairs}), Delivery.state == state)
     query = query.order_by(col(Delivery.ward_id), col(Delivery.id))
-    found = {delivery.id or 0: delivery for delivery in session.exec(query.with_for_update()).all()}
-    read_outlets(session, found.values())
-    return {id: delivery for id, delivery in found.items() if delivery.fence == fences[id]}
+    found = session.exec(query.with_for_update()).all()
+    read_outlets(session, found)
+    return {pair: delivery for delivery in found if (pair := (delivery.id or 0, delivery.fence)) in pairs}
 
 
 def read_outlets(session: Session, deliveries: Iterable[Delivery]) -> None:

@@ -58,7 +58,7 @@ class Clerk:
         moved: list[Moved] = []
         signs: list[Seen] = []
         for one in staged:
-            if delivery := mine.get(one.id):
+            if delivery := mine.get((one.id, one.fence)):
                 _keep_handle(delivery, one.outcome)
                 session.add(moves.attempt(delivery, "stage", one.outcome, now))
                 move = states.after_stage(one.outcome, moves.standing(session, delivery), now, self.chance)
@@ -74,7 +74,7 @@ class Clerk:
         moved: list[Moved] = []
         signs: list[Seen] = []
         for one in answered:
-            if delivery := mine.get(one.id):
+            if delivery := mine.get((one.id, one.fence)):
                 _keep_handle(delivery, one.outcome)
                 move = states.after_publish(one.outcome, moves.standing(session, delivery), now, self.chance)
                 moved.append(moves.settle(delivery, move, now))
@@ -87,7 +87,7 @@ class Clerk:
         mine = moves.mine(session, ((one.id, one.fence) for one in looked), State.UNKNOWN)
         moved: list[Moved] = []
         for one in looked:
-            if delivery := mine.get(one.id):
+            if delivery := mine.get((one.id, one.fence)):
                 moved.append(self._after_look(session, delivery, one, now))
         found_out = [(delivery, Sign(False)) for delivery, move in moved if move.part_done]
         _apply(session, moved, found_out, now)

@@ -84,6 +84,7 @@ MAX_LOOKS = 6
 FIRST_BACK_OFF = timedelta(seconds=30)
 LONGEST_BACK_OFF = timedelta(minutes=30)
 LOOK_BUDGET = timedelta(minutes=30)
+SURELY = 3
 PENDING_EVERY = timedelta(seconds=5)
 SOONEST = timedelta(seconds=1)
 FINISH_WITHIN = timedelta(hours=6)
@@ -230,5 +231,6 @@ def _proved_absent(standing: Standing, started: datetime) -> bool:
 
 
 def _look_budget_spent(standing: Standing, now: datetime) -> bool:
-    too_long = standing.wire_at is not None and now >= standing.wire_at + LOOK_BUDGET
+    # Who was asleep (a stop, a restored backup) has the time behind it and has not yet looked: it looks SURELY times.
+    too_long = standing.wire_at is not None and now >= standing.wire_at + LOOK_BUDGET and standing.looks + 1 >= SURELY
     return too_long or standing.looks + 1 >= MAX_LOOKS or standing.certainty is Certainty.BLIND

@@ -192,9 +192,7 @@ def today(session: Session, ward: Ward, now: datetime) -> Today:
         rules=waiting_rules(session, ward_id),
         attention=[
             line
-            for line in lines(session, ward, trouble)
-            + lines(session, ward, _still_out(ward_id, now))
-            + lines(session, ward, _doubled(ward_id, now))
+            for line in lines(session, ward, trouble) + lines(session, ward, _still_out(ward_id, now))
             if not (line.delivery.state == State.DUE and line.outlet.failures >= OPENS_AT)
         ],
         paused=[outlet for outlet in places if outlet.state == "paused"],
@@ -208,17 +206,11 @@ def today(session: Session, ward: Ward, now: datetime) -> Today:
 
 
 def _still_out(ward_id: int, now: datetime) -> Any:
-    """Posts of the last month that somebody wanted taken down and that are still there: refused, or tried in vain."""
+    """What is out and should not be: posts of the last month that could not be taken down, or are there twice."""
     in_vain = (col(Delivery.state) == State.WITHDRAWING) & (col(Delivery.tries) >= IN_VAIN)
-    refused = (col(Delivery.state) == State.SENT) & (col(Delivery.reason) != "")
+    refused = col(Delivery.state).in_([State.SENT, State.CLOSED]) & (col(Delivery.reason) != "")
     query = of_ward(Delivery, ward_id).where(Delivery.due_at >= now - STILL_OUT, in_vain | refused)
     return query.order_by(col(Delivery.due_at).desc()).limit(20)
-
-
-def _doubled(ward_id: int, now: datetime) -> Any:
-    """What the daily sweep found more than once on its channel (``sweeping``), until a person has taken one down."""
-    since = of_ward(Delivery, ward_id).where(Delivery.due_at >= now - LOOK_BACK - LOOK_BACK)
-    return since.where(Delivery.reason == "doubled").order_by(col(Delivery.due_at).desc()).limit(50)
 
 
 def _asleep(session: Session, now: datetime) -> bool:

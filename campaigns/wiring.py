@@ -30,9 +30,9 @@ def to_wire(session: Session, ready: list[Ready], now: datetime) -> list[int | N
     found = moves.mine(session, ((one.id, one.fence) for one in ready), State.PREPARED)
     obstacles = _obstacles(session, list(found.values()), now)
     moved: list[Moved] = []
-    attempts: dict[int, Attempt] = {}
+    attempts: dict[tuple[int, int], Attempt] = {}
     for one in ready:
-        delivery = found.get(one.id)
+        delivery = found.get((one.id, one.fence))
         if delivery is None:
             continue
         if obstacle := obstacles.get(one.id):
@@ -40,10 +40,10 @@ def to_wire(session: Session, ready: list[Ready], now: datetime) -> list[int | N
             continue
         delivery.wire_at, delivery.handle = now, one.handle.model_dump(mode="json")
         moved.append((delivery, Move(State.WIRE, now)))
-        attempts[one.id] = _attempt(delivery, now)
+        attempts[one.id, one.fence] = _attempt(delivery, now)
     session.add_all(attempts.values())
     moves.apply_all(session, moved, now)
-    return [attempts[one.id].id if one.id in attempts else None for one in ready]
+    return [attempts[pair].id if (pair := (one.id, one.fence)) in attempts else None for one in ready]
 
 
 def _attempt(delivery: Delivery, now: datetime) -> Attempt:

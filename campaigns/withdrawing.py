@@ -240,7 +240,7 @@ def _all_gone(courier: Courier, job: Job) -> None:
 
 
 def _mine(session: Session, job: Job) -> Delivery | None:
-    return moves.mine(session, [(job.id, job.fence)], State.WITHDRAWING).get(job.id)
+    return moves.mine(session, [(job.id, job.fence)], State.WITHDRAWING).get((job.id, job.fence))
 
 
 def _move(session: Session, delivery: Delivery, follows: Next, now: datetime) -> None:

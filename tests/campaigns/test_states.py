@@ -15,6 +15,7 @@ from campaigns.states import (
     LOOK_BUDGET,
     MAX_LOOKS,
     MAX_TRIES,
+    SURELY,
     Move,
     Standing,
     State,
@@ -176,10 +177,15 @@ def test_publishing_by_id_is_repeated_with_growing_pauses_and_then_put_before_a_
     assert after_look(Found(verdict="absent"), at, NOW, NOW, Random(1)).state is State.NEEDS_HUMAN
 
 
-@pytest.mark.parametrize("late", [{"looks": MAX_LOOKS - 1}, {"wire_at": NOW - LOOK_BUDGET}])
+@pytest.mark.parametrize("late", [{"looks": MAX_LOOKS - 1}, {"wire_at": NOW - LOOK_BUDGET, "looks": SURELY - 1}])
 def test_looking_ends_with_a_person(late: dict[str, object]) -> None:
     move = after_look(Found(verdict="unclear", detail="Trang hỏng."), standing(**late), NOW, NOW, Random(1))
     assert (move.state, move.detail) == (State.NEEDS_HUMAN, "Trang hỏng.")
+
+
+def test_who_was_asleep_past_the_budget_still_looks_before_a_person_must() -> None:
+    asleep = standing(wire_at=NOW - 5 * LOOK_BUDGET)
+    assert after_look(Found(verdict="absent"), asleep, NOW, NOW, Random(1)).state is State.UNKNOWN
 
 
 def test_each_part_is_counted_and_the_last_one_ends_it() -> None:
