@@ -90,6 +90,9 @@ def _not_now(session: Session, delivery: Delivery, out: bool, held: bool, now: d
         return Move(State.DUE, now, "hold", "Đang tạm dừng toàn bộ.")
     if silent_until := hours.wait_until(session, delivery, now):
         return Move(State.DUE, silent_until, Reason.OUTSIDE_HOURS, IN_QUIET_HOURS)
+    if now < delivery.due_at and not out:
+        # Claimed while the machine's clock was ahead; it has been put right since.
+        return Move(State.DUE, delivery.due_at)
     return Move(State.DUE, now) if now > delivery.expires_at and not out else None
 
 
