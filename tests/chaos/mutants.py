@@ -240,7 +240,10 @@ def _try(mutant: Mutant, seeds: int) -> dict[str, object]:
     with tempfile.TemporaryDirectory() as folder:
         empty = migrated(Path(folder))
         for seed in range(seeds):
-            told = simulate(seed, empty, hasty=True)
+            try:
+                told = simulate(seed, empty, hasty=True)
+            except Exception as error:  # what nobody foresaw is seen too
+                return {"killed": True, "seed": seed, "said": f"R3: broke with {type(error).__name__}: {error}"}
             if told.violations:
                 return {"killed": True, "seed": seed, "said": f"R3: {told.violations[0]}"}
     return {"killed": False, "seed": -1, "said": f"lives after {seeds} seeds"}
