@@ -42,7 +42,7 @@ _RULES: tuple[tuple[re.Pattern[str], str], ...] = (
         rf"\1{HIDDEN}",
     ),
 )
-_QUIET = ("uvicorn.access", "apscheduler", "alembic", "httpx", "httpcore", "telegram", "procrastinate", "asyncio")
+_QUIET = ("uvicorn.access", "apscheduler", "alembic", "httpx", "httpcore", "procrastinate", "asyncio")
 
 
 class Redactor:

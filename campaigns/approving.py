@@ -63,7 +63,7 @@ def rule_digest(session: Session, rule: Rule) -> str:
 def approve(session: Session, by: Actor, post: Post, seen: str, now: datetime) -> None:
     """Approve what was seen (its digest); raises Forbidden, Mistake or Changed."""
     require(by, Action.APPROVE, post.ward_id)
-    session.refresh(post, with_for_update=True)
+    session.refresh(post, with_for_update={"key_share": True})
     if post.state != "submitted":
         raise Mistake("Bài này không còn ở trạng thái chờ duyệt.")
     if by.user_id == post.author_id:
@@ -97,7 +97,7 @@ def _unusual_told(post: Post) -> dict[str, object]:
 def send_back(session: Session, by: Actor, post: Post, note: str, now: datetime) -> None:
     """Return a submitted post to its author with a note; raises Forbidden or Mistake."""
     require(by, Action.APPROVE, post.ward_id)
-    session.refresh(post, with_for_update=True)
+    session.refresh(post, with_for_update={"key_share": True})
     if post.state != "submitted":
         raise Mistake("Bài này không còn ở trạng thái chờ duyệt.")
     if not note.strip():
@@ -121,12 +121,14 @@ def withdraw_approval(session: Session, by: Actor, post: Post, reason: str, now:
     """Take the approval back: what has not gone out is cancelled; gives how many deliveries were stopped."""
     require(by, Action.APPROVE, post.ward_id)
     # The post is locked first: a delivery on its way to the wire asks for it too, and then finds it withdrawn.
-    session.refresh(post, with_for_update=True)
+    session.refresh(post, with_for_update={"key_share": True})
     if post.state != "approved":
         raise Mistake("Chỉ rút được bài đã duyệt.")
     stopped = 0
     waiting = (col(Delivery.post_id) == post.id, col(Delivery.state).in_(["due", "held"]))
-    for delivery in session.exec(select(Delivery).where(*waiting).order_by(col(Delivery.id)).with_for_update()).all():
+    for delivery in session.exec(
+        select(Delivery).where(*waiting).order_by(col(Delivery.id)).with_for_update(key_share=True)
+    ).all():
         delivery.state, delivery.reason, delivery.updated_at = "cancelled", "withdrawn", now
         delivery.detail = f"Đã đăng {delivery.part}/{delivery.parts} phần." if delivery.part else delivery.detail
         session.add(delivery)

@@ -80,7 +80,7 @@ def record_all(session: Session, actor: Actor, entries: Sequence[Entry], now: da
 
 def _ends(session: Session, ward_ids: list[int]) -> dict[int, tuple[int, str]]:
     """The number and hash at the end of each ward's chain; the ward's row is locked in the order of ids."""
-    locked = select(Ward.id).where(col(Ward.id).in_(ward_ids)).order_by(col(Ward.id)).with_for_update()
+    locked = select(Ward.id).where(col(Ward.id).in_(ward_ids)).order_by(col(Ward.id)).with_for_update(key_share=True)
     session.exec(locked).all()
     return {ward_id: _end(session, ward_id) for ward_id in ward_ids}
 

@@ -56,7 +56,9 @@ def _step(store: Store, since: datetime | None, now: datetime) -> int:
 def _hold_some(session: Session, since: datetime | None, now: datetime) -> int:
     late = select(Delivery).where(text("delivery.state = 'due'"), Delivery.next_at <= now)
     late = late.where(Delivery.due_at <= now - LATE, Delivery.part == 0, ~begun())
-    found = session.exec(late.order_by(col(Delivery.ward_id), col(Delivery.id)).limit(AT_ONCE).with_for_update()).all()
+    found = session.exec(
+        late.order_by(col(Delivery.ward_id), col(Delivery.id)).limit(AT_ONCE).with_for_update(key_share=True)
+    ).all()
     holds = {ward_id: _plan_of(session, ward_id, since, now) for ward_id in sorted({one.ward_id for one in found})}
     for delivery in found:
         put_under(session, delivery, holds[delivery.ward_id], now)
@@ -67,7 +69,7 @@ def _hold_some(session: Session, since: datetime | None, now: datetime) -> int:
 
 def _plan_of(session: Session, ward_id: int, since: datetime | None, now: datetime) -> Hold:
     """The ward's open plan: a second silence adds to the first one's, and two workers that start together share it."""
-    ward = session.exec(select(Ward).where(Ward.id == ward_id).with_for_update()).one()
+    ward = session.exec(select(Ward).where(Ward.id == ward_id).with_for_update(key_share=True)).one()
     opened = (Hold.ward_id == ward_id, Hold.kind == CATCH_UP, col(Hold.released_at).is_(None))
     found = session.exec(select(Hold).where(*opened).order_by(col(Hold.id)).limit(1)).first()
     if found is not None:

@@ -52,7 +52,7 @@ def waiting(now: datetime, limit: int, outlet_id: int | None = None) -> Any:
         .where(text("delivery.state = 'due'"), Delivery.next_at <= now, Outlet.state == "open")
         .order_by(col(Delivery.rank).desc(), col(Delivery.next_at), col(Delivery.id))
         .limit(limit)
-        .with_for_update(of=[Delivery, Outlet], skip_locked=True)
+        .with_for_update(of=[Delivery, Outlet], skip_locked=True, key_share=True)
     )
     return query.where(Delivery.outlet_id == outlet_id) if outlet_id else query
 

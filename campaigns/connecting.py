@@ -73,7 +73,7 @@ def change(
 ) -> None:
     """New settings of an outlet: secrets that are not given stay as they are. Raises Forbidden, Mistake or SealBroken."""
     require(by, Action.MANAGE, outlet.ward_id)
-    session.refresh(outlet, with_for_update=True)
+    session.refresh(outlet, with_for_update={"key_share": True})
     name = squeeze(name)
     _free(session, outlet, name)
     kind = outlets.kind_of(outlet)

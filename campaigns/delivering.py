@@ -154,7 +154,9 @@ class Courier:
                 col(Delivery.state).in_([State.PREPARED, State.WIRE]),
                 which,
             )
-            found = session.exec(left.order_by(col(Delivery.ward_id), col(Delivery.id)).with_for_update()).all()
+            found = session.exec(
+                left.order_by(col(Delivery.ward_id), col(Delivery.id)).with_for_update(key_share=True)
+            ).all()
             moved: list[Moved] = []
             for delivery in found:
                 moved.append((delivery, self._after_crash(session, delivery, now)))

@@ -111,7 +111,7 @@ def save(
             updated_at=now,
         )
         return _keep(session, by, ward, new, draft, now)
-    session.refresh(post, with_for_update=True)
+    session.refresh(post, with_for_update={"key_share": True})
     if revision and post.revision != revision:
         raise Stale("Bài này vừa được người khác sửa. Hãy mở lại bài để xem bản mới; phần bạn đã nhập vẫn còn ở đây.")
     kept = draft_of(session, post, ward)
@@ -343,7 +343,9 @@ def _text(draft: Draft) -> dict[str, Any]:
 def _back_to_draft(session: Session, by: Actor, post: Post, now: datetime) -> None:
     if post.state == "withdrawn":
         raise Mistake("Bài đã gỡ, không sửa được nữa. Hãy soạn bài mới.")
-    wanted = select(Delivery).where(Delivery.post_id == post.id).order_by(col(Delivery.id)).with_for_update()
+    wanted = (
+        select(Delivery).where(Delivery.post_id == post.id).order_by(col(Delivery.id)).with_for_update(key_share=True)
+    )
     deliveries = session.exec(wanted.execution_options(populate_existing=True)).all()
     if any(delivery.state not in ("due", "held", "cancelled") or delivery.part for delivery in deliveries):
         raise Mistake("Bài đã bắt đầu được đăng, không sửa được nữa. Hãy soạn bài mới hoặc gỡ bài.")

@@ -55,7 +55,7 @@ def require_over(by: Actor, ward_id: int | None) -> None:
 
 def _locked(session: Session, ward_id: int | None) -> list[int]:
     """The wards concerned, locked: whoever is about to let something go there waits for this transaction, or is waited for."""
-    wanted = select(Ward.id).order_by(col(Ward.id)).with_for_update()
+    wanted = select(Ward.id).order_by(col(Ward.id)).with_for_update(key_share=True)
     return [id for id in session.exec(wanted.where(Ward.id == ward_id) if ward_id else wanted).all() if id]
 
 
@@ -73,7 +73,7 @@ def is_held(session: Session, ward_id: int, *, locking: bool = False) -> bool:
     for the transaction that writes ``wire``, never for a page.
     """
     if locking:
-        session.exec(select(Ward.id).where(Ward.id == ward_id).with_for_update()).one()
+        session.exec(select(Ward.id).where(Ward.id == ward_id).with_for_update(key_share=True)).one()
     found = select(Hold.id).where(*_by_person(), _concerning(ward_id)).limit(1)
     return session.exec(found).first() is not None
 
@@ -93,7 +93,7 @@ def keep_back(session: Session, now: datetime) -> int:
     if None not in over:
         fallen = fallen.where(col(Delivery.ward_id).in_(over))
     fallen = fallen.order_by(col(Delivery.ward_id), col(Delivery.id))
-    found = session.exec(fallen.with_for_update(skip_locked=True)).all()
+    found = session.exec(fallen.with_for_update(skip_locked=True, key_share=True)).all()
     for delivery in found:
         put_under(session, delivery, over.get(delivery.ward_id) or over[None], now)
     session.flush()
@@ -133,7 +133,7 @@ def give_up(session: Session, now: datetime) -> int:
     late = select(Delivery).where(text("delivery.state in ('due', 'held')"), Delivery.expires_at < now)
     late = late.where(Delivery.due_at < now - GIVE_UP, Delivery.part == 0, ~begun())
     order = (col(Delivery.ward_id), col(Delivery.id))
-    found = session.exec(late.order_by(*order).limit(AT_ONCE).with_for_update(skip_locked=True)).all()
+    found = session.exec(late.order_by(*order).limit(AT_ONCE).with_for_update(skip_locked=True, key_share=True)).all()
     entries = []
     for delivery in found:
         told = {"from": delivery.state, "reason": "late"}

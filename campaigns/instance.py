@@ -67,7 +67,7 @@ def confirm(session: Session, by: Actor, folder: Path, now: datetime) -> None:
 
 def locked(session: Session) -> Instance:
     """The one row that says who we are, kept from other writers until the transaction ends."""
-    return session.exec(select(Instance).where(Instance.id == 1).with_for_update()).one()
+    return session.exec(select(Instance).where(Instance.id == 1).with_for_update(key_share=True)).one()
 
 
 def wards(session: Session) -> list[int]:

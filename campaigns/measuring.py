@@ -78,7 +78,7 @@ def _keep(courier: Courier, answers: list[tuple[int, Measure]]) -> None:
     now = courier.desk.now()
     with courier.store.write() as session:
         for id, found in answers:
-            delivery = session.get_one(Delivery, id, with_for_update=True)
+            delivery = session.get_one(Delivery, id, with_for_update={"key_share": True})
             if delivery.state == State.SENT:
                 _keep_one(session, delivery, found, now)
 

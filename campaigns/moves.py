@@ -20,7 +20,9 @@ def miss(session: Session, now: datetime) -> None:
     """What nobody could begin within its time is missed, and said so; what a hold keeps back is left to a person."""
     late = select(Delivery).where(text("delivery.state in ('due', 'held')"), Delivery.expires_at < now)
     late = late.where(Delivery.part == 0, col(Delivery.hold_id).is_(None), ~begun())
-    found = session.exec(late.order_by(col(Delivery.ward_id), col(Delivery.id)).with_for_update(skip_locked=True)).all()
+    found = session.exec(
+        late.order_by(col(Delivery.ward_id), col(Delivery.id)).with_for_update(skip_locked=True, key_share=True)
+    ).all()
     apply_all(session, [(delivery, _missed(delivery, now)) for delivery in found], now)
 
 
@@ -80,7 +82,7 @@ def mine(session: Session, wanted: Iterable[tuple[int, int]], state: State) -> d
     pairs = set(wanted)
     query = select(Delivery).where(col(Delivery.id).in_({id for id, _ in pairs}), Delivery.state == state)
     query = query.order_by(col(Delivery.ward_id), col(Delivery.id))
-    found = session.exec(query.with_for_update()).all()
+    found = session.exec(query.with_for_update(key_share=True)).all()
     read_outlets(session, found)
     return {pair: delivery for delivery in found if (pair := (delivery.id or 0, delivery.fence)) in pairs}
 

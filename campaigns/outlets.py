@@ -77,7 +77,7 @@ def put_settings(outlet: Outlet, kind: type[Channel], values: dict[str, Any], va
 
 def renew(session: Session, outlet_id: int, was: str, values: dict[str, Any], vault: Vault, now: datetime) -> bool:
     """Commit a renewed set of settings unless somebody else changed the secrets meanwhile (compare and swap)."""
-    outlet = session.exec(select(Outlet).where(Outlet.id == outlet_id).with_for_update()).one()
+    outlet = session.exec(select(Outlet).where(Outlet.id == outlet_id).with_for_update(key_share=True)).one()
     if outlet.secrets != was:
         return False
     put_settings(outlet, channel(outlet.kind), values, vault)

@@ -117,7 +117,7 @@ def take(session: Session, delivery_id: int, fence: int, epoch: str, now: dateti
         .where(*waiting)
         .order_by(ROWS.c.next_at, ROWS.c.id)
         .limit(limit)
-        .with_for_update(skip_locked=True)
+        .with_for_update(skip_locked=True, key_share=True)
         .cte("first")
     )
     on_wire = {"state": "wire", "fence": fence, "epoch": epoch, "wire_at": now}

@@ -127,7 +127,7 @@ def release(
     What another open hold concerns too goes on waiting under that one. Raises Forbidden, Mistake or ChoiceMistakes.
     """
     holding.require_over(by, hold.ward_id)
-    session.refresh(hold, with_for_update=True)
+    session.refresh(hold, with_for_update={"key_share": True})
     if hold.released_at is not None:
         raise Mistake("Người khác đã mở lại trước. Hãy tải lại trang để xem kết quả mới.")
     holding.keep_back(session, now)
@@ -146,7 +146,7 @@ def release(
 def _held_and_locked(session: Session, hold: Hold) -> list[Delivery]:
     """What waits, locked in the order of ids as everywhere, then put into the order in which it goes out."""
     locked = holding.under(hold.id).order_by(None).order_by(col(Delivery.ward_id), col(Delivery.id))
-    held = list(session.exec(locked.with_for_update()).all())
+    held = list(session.exec(locked.with_for_update(key_share=True)).all())
     return sorted(held, key=lambda one: (-one.rank, one.due_at, one.id))
 
 

@@ -113,7 +113,7 @@ class _Writer:
 
     def _keep(self, session: Session, one: _Renewed) -> bool:
         now, was = self.courier.desk.now(), one.outlet
-        row = session.exec(select(Outlet).where(Outlet.id == was.id).with_for_update()).one()
+        row = session.exec(select(Outlet).where(Outlet.id == was.id).with_for_update(key_share=True)).one()
         kept = False
         if isinstance(one.answer, dict):
             # Whoever was given up meanwhile and yet got the new pair holds the only one that works: only who wrote

@@ -82,7 +82,7 @@ def note(session: Session, outlet: Outlet, seen: Sign, now: datetime) -> None:
 def lift(session: Session, by: Actor, outlet: Outlet, now: datetime) -> None:
     """A person has a resting outlet tried at once («Thử lại ngay»); raises Forbidden or Mistake."""
     require(by, Action.SETTLE, outlet.ward_id)
-    session.refresh(outlet, with_for_update=True)
+    session.refresh(outlet, with_for_update={"key_share": True})
     if outlet.state != "open":
         raise Mistake("Kênh đang tạm dừng. Hãy mở lại kênh trước.")
     if outlet.rest_until is None:
@@ -101,7 +101,7 @@ def line_up(session: Session, outlet: Outlet) -> None:
         col(Delivery.reason).in_([reason.value for reason in TROUBLE]),
         col(Delivery.next_at) > col(Delivery.due_at),
     )
-    free: Any = select(Delivery.id).where(*waited).with_for_update(skip_locked=True)
+    free: Any = select(Delivery.id).where(*waited).with_for_update(skip_locked=True, key_share=True)
     ids = list(session.exec(free).all())
     for start in range(0, len(ids), 500):
         chosen = col(Delivery.id).in_(ids[start : start + 500])

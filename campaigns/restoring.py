@@ -64,7 +64,7 @@ def _doubtful(session: Session, now: datetime) -> list[Delivery]:
         select(Delivery)
         .where(or_(col(Delivery.state).in_(UNDER_WAY), col(Delivery.state).in_(STILL_TO_COME) & past))
         .order_by(col(Delivery.ward_id), col(Delivery.due_at), col(Delivery.id))
-        .with_for_update()
+        .with_for_update(key_share=True)
     )
     return list(session.exec(wanted).all())
 

@@ -95,7 +95,7 @@ class Roster:
 
     def _rest(self, session: Session, until: datetime) -> None:
         """The platform said when it will listen again: no worker speaks through this outlet before."""
-        outlet = session.get_one(Outlet, self.delivery.outlet_id, with_for_update=True)
+        outlet = session.get_one(Outlet, self.delivery.outlet_id, with_for_update={"key_share": True})
         outlet.next_slot_at = max(outlet.next_slot_at or until, until)
 
     def _obstacle(self, session: Session, now: datetime) -> Outcome | None:
@@ -129,7 +129,9 @@ class Roster:
     def _take_paced(self, session: Session, want: int, now: datetime, quotas: list[Quota]) -> list[Taken]:
         """Up to a second's worth, each with a slot of its own; the outlet's row says from when the next slot is free."""
         step = max(timedelta(seconds=quota.seconds / quota.count) for quota in quotas)
-        outlet = session.get_one(Outlet, self.delivery.outlet_id, with_for_update=True, populate_existing=True)
+        outlet = session.get_one(
+            Outlet, self.delivery.outlet_id, with_for_update={"key_share": True}, populate_existing=True
+        )
         free = max(outlet.next_slot_at or now, now)
         want = min(want, max(1, int(timedelta(seconds=1) / step)))
         taken = recipients.take(session, self._id, self.fence, self.epoch, now, want)

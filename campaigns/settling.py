@@ -153,7 +153,7 @@ def late(delivery: Delivery, now: datetime) -> bool:
 
 
 def _latest(session: Session, delivery: Delivery, wanted: frozenset[State]) -> None:
-    session.refresh(delivery, with_for_update=True)
+    session.refresh(delivery, with_for_update={"key_share": True})
     if delivery.state not in wanted:
         raise MovedOn(MOVED_ON)
 

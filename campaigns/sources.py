@@ -92,7 +92,7 @@ def _keep(courier: Courier, source_id: int, seen: Answer | None, feed: Feed | No
     with courier.store.write() as session:
         source = session.get_one(Source, source_id)
         # One feed of a ward after the other: the same article in two of them is known as one.
-        session.exec(select(Ward.id).where(Ward.id == source.ward_id).with_for_update()).one()
+        session.exec(select(Ward.id).where(Ward.id == source.ward_id).with_for_update(key_share=True)).one()
         source.checked_at, source.error = now, problem
         source.failures = source.failures + 1 if problem else 0
         source.next_at = now + min(EVERY * 2 ** min(source.failures, 8), LONGEST)

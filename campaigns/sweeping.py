@@ -108,7 +108,7 @@ def _tell(courier: Courier, one: Swept, copies: list[tuple[str, ...]]) -> bool:
     now = courier.desk.now()
     extra = {part + 1: ids for part, ids in enumerate(copies) if len(ids) > 1}
     with courier.store.write("swept") as session:
-        delivery = session.get_one(Delivery, one.id, with_for_update=True)
+        delivery = session.get_one(Delivery, one.id, with_for_update={"key_share": True})
         if delivery.state not in OVER:
             return False
         detail = _words(extra, len(copies))

@@ -93,7 +93,7 @@ def _claim(courier: Courier, limit: int) -> list[Job]:
         due = select(Delivery).where(*_asked(), Delivery.next_at <= now)
         due = due.order_by(col(Delivery.next_at), col(Delivery.id)).limit(limit)
         first: dict[int, Delivery] = {}
-        for delivery in session.exec(due.with_for_update(skip_locked=True)).all():
+        for delivery in session.exec(due.with_for_update(skip_locked=True, key_share=True)).all():
             first.setdefault(delivery.outlet_id, delivery)
         for delivery in first.values():
             delivery.fence += 1

@@ -27,9 +27,9 @@ LONGEST_FILE = 400
 LONGEST_FUNCTION = 60
 #: longer than the rule, each with its reason
 MAY_BE_LONGER = {
-    "store/tables.py": 560,  # the whole schema at one glance
+    "store/tables.py": 680,  # the whole schema at one glance
 }
-CLOCKS = {"scheduler.py", "cli.py", "channels/twins.py"}
+CLOCKS = {"scheduler.py", "cli.py", "keeping.py", "channels/twins.py"}
 A_CLOCK = {"now", "utcnow", "today"}
 
 
