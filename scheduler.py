@@ -211,7 +211,8 @@ class Daemon:
         running = asyncio.ensure_future(beat())
         self._under_way.add(running)
         running.add_done_callback(self._under_way.discard)
-        await asyncio.shield(running)
+        with contextlib.suppress(asyncio.CancelledError):  # the timer stops waiting for it; ``_finish`` does not
+            await asyncio.shield(running)
 
     async def _finish(self) -> None:
         """What is on the wire is waited for; what does not end in time is settled by the next life, as a crash would be."""

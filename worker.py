@@ -15,7 +15,7 @@ from datetime import timedelta
 
 from sqlmodel import select
 
-from campaigns import delivering, measuring, renewing, sources, sweeping, waking, withdrawing
+from campaigns import delivering, fanning, measuring, renewing, sources, sweeping, waking, withdrawing
 from campaigns.outlets import Desk
 from notifying import Notifier
 from scheduler import FINISH_SECONDS, MARK_SECONDS, WRITTEN_AHEAD, Daemon, desk, own_addresses
@@ -93,7 +93,8 @@ class Hand(Daemon):
         while not self._stop.is_set():
             try:
                 async with self.wakeups.opened():
-                    await _first_to_end(self.wakeups.lanes(concurrency, FINISH_SECONDS), self._sweep_again_and_again())
+                    lanes = self.wakeups.lanes(concurrency, FINISH_SECONDS)
+                    await _first_to_end(lanes, self._sweep_again_and_again(), self._lend_a_hand_again_and_again())
             except Exception:
                 log.exception("the wakes broke off; they begin again")
             await self._pause(SWEEP_SECONDS)
@@ -102,6 +103,12 @@ class Hand(Daemon):
         while not self._stop.is_set():
             await self.sweep()
             await self._pause(await asyncio.to_thread(self._until_next_sweep))
+
+    async def _lend_a_hand_again_and_again(self) -> None:
+        """A long list of recipients is shared by every worker that is awake."""
+        while not self._stop.is_set():
+            sent = await fanning.lend_a_hand(self.courier, stopping=self.courier.stopping) if self.lease.holds() else 0
+            await self._pause(SHORTEST_SECONDS if sent else SWEEP_SECONDS)
 
     async def sweep(self) -> int:
         """Settle what dead workers left and wake what is due; gives how many outlets were woken."""

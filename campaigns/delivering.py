@@ -8,12 +8,14 @@ outlet keeps no other waiting. What several deliveries write at the same time sh
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Iterable
+from contextlib import AbstractContextManager
 from datetime import datetime, timedelta
 from random import Random
 from typing import Any, TypeVar
 
 from sqlalchemy.exc import OperationalError
 from sqlmodel import Session, col, select, text
+from structlog.contextvars import bound_contextvars
 
 from campaigns import claiming, fanning, freezing, moves, outlets, states, wiring
 from campaigns.freezing import Frozen, Letter
@@ -214,7 +216,18 @@ class Courier:
         log.error("delivery %s was dropped", id, exc_info=failure)
         self.dropped.add(id)
 
+    def _named(self, letter: Letter) -> AbstractContextManager[Any]:
+        """Every line of the log that is written meanwhile names the delivery, the channels' own lines too."""
+        row = letter.envelope.delivery
+        return bound_contextvars(
+            delivery=row.key, outlet=row.outlet_id, ward=row.ward_id, epoch=self.epoch, fence=letter.fence
+        )
+
     async def _carry(self, letter: Letter) -> None:
+        with self._named(letter):
+            await self._carry_named(letter)
+
+    async def _carry_named(self, letter: Letter) -> None:
         try:
             letter = await self._written(letter)
         except OperationalError:
@@ -291,6 +304,10 @@ class Courier:
             return Unknown(detail=OUR_BUG_SENDING)
 
     async def _look(self, letter: Letter) -> None:
+        with self._named(letter):
+            await self._look_named(letter)
+
+    async def _look_named(self, letter: Letter) -> None:
         started = self.desk.now()
         try:
             letter = await self._written(letter)

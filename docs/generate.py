@@ -15,7 +15,9 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
 ROOT = Path(__file__).resolve().parents[1]
-sys.path.insert(0, str(ROOT))
+sys.path[:0] = [str(ROOT), str(ROOT / "docs")]
+
+import proofs  # noqa: E402
 
 from campaigns.states import FINAL, LEGAL, State  # noqa: E402
 from channels.contract import Capability, Certainty, Channel  # noqa: E402
@@ -54,6 +56,7 @@ def pages() -> dict[Path, str]:
         DOCS / "channels" / "index.md": channels(),
         DOCS / "states.md": states(),
         DOCS / "commands.md": commands(),
+        ROOT / "README.md": proved((ROOT / "README.md").read_text("utf-8")),
     }
     evidence = DOCS / "evidence" / "bench.json"
     if evidence.exists():
@@ -270,6 +273,13 @@ def benchmarks(found: dict[str, Any]) -> str:
         ]
         parts.append(f"## {section['title']}\n\n{section['words']}\n\n{_table(rows)}")
     return "\n".join(parts)
+
+
+def proved(readme: str) -> str:
+    """The README with the table of the reliability tests as their evidence stands."""
+    before, begin, rest = readme.partition("<!-- make chaos -->\n")
+    _, end, after = rest.partition("<!-- /make chaos -->\n")
+    return f"{before}{begin}\n{proofs.table(DOCS / 'evidence')}\n{end}{after}" if begin and end else readme
 
 
 def _table(rows: list[tuple[str, ...]]) -> str:

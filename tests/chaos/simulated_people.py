@@ -84,7 +84,7 @@ class People:
         with self.store.write() as session:
             post = drafting.save(session, self.house.editor, self.house.ward, draft, now)
             post.urgency = self.chance.choices(("normal", "priority", "urgent"), (8, 2, 1))[0]
-            post.grace_minutes = 360 if only else self.chance.choice((1, 5, 30, 90, 360, 360, 360))
+            post.grace_minutes = 360 if only else self.chance.choice((1, 1, 5, 30, 90, 360, 360, 360))
             session.add(post)
             session.flush()
             wrong = drafting.submit(session, self.house.editor, post, self.house.ward, self.house.desk, now)

@@ -29,7 +29,7 @@ PUBLISH = {
     "crash_after": 1.0, "limited": 5.0, "unreachable": 5.0, "refused": 1.0, "unauthorized": 0.4,
 }  # fmt: skip
 NO_EFFECT = frozenset(name for name in PUBLISH if name.endswith("_before")) | {"limited", "refused", "unauthorized"}
-STAGE = {"ok": 86.0, "busy": 5.0, "unreachable": 3.0, "pending": 3.0, "crash": 1.0, "slow": 2.0}
+STAGE = {"ok": 82.0, "busy": 5.0, "unreachable": 3.0, "pending": 3.0, "crash": 1.0, "slow": 6.0}
 LOOK = {"ok": 66.0, "stale": 8.0, "unclear": 12.0, "crash": 8.0, "slow": 4.0, "silent": 2.0}
 AT_ONCE = frozenset({"keyed", "blind"})
 """Accounts that have nothing to make ready beforehand."""

@@ -25,5 +25,10 @@ def run(size: int | None, seed: int, folder: Path) -> bool:
     missing = tally.never() if wanted >= 20 else []
     green = not tally.failures and not missing
     words = f"no violation in {tally.crashes} crashes (under {3 / max(1, tally.crashes):.1e} per crash with 95 % confidence)"
-    say(NAME, seed, tally.figures(), words if green else "\n\n".join([*tally.failures, f"never came: {missing}"]))
+    say(
+        NAME,
+        seed,
+        tally.figures(),
+        words if green else "RED: " + "\n\n".join([*tally.failures, f"never came: {missing}"]),
+    )
     return green

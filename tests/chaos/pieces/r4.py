@@ -43,7 +43,7 @@ def _tell(deaths: dict[str, Death], seed: int) -> bool:
     alive = [name for name, death in deaths.items() if not death.killed]
     counts: dict[str, int | float | str] = {"planted": len(deaths), "killed": len(deaths) - len(alive)}
     counts |= {name: _how(death) for name, death in deaths.items()}
-    say(NAME, seed, counts, f"alive: {alive}" if alive else f"all {len(deaths)} planted bugs are killed")
+    say(NAME, seed, counts, f"RED: alive {alive}" if alive else f"all {len(deaths)} planted bugs are killed")
     return not alive
 
 
