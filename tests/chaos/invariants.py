@@ -289,16 +289,16 @@ class Watch:
         for one in self.rows.execute(tries).fetchall():
             last = before.get(one["key"])
             trouble = one["reason"] in ("unreachable", "busy")
-            if last is not None and trouble and last["reason"] == one["reason"]:
-                hasty[one["key"]] += _apart(last["ended_at"], one["started_at"]) < 20
+            if last is not None and last["reason"] in ("unreachable", "busy"):
+                hasty[one["key"]] += 0 <= _apart(last["ended_at"], one["started_at"]) < 12
             before[one["key"]] = one
             row_of_trouble[one["outlet_id"]] = row_of_trouble[one["outlet_id"]] + 1 if trouble else 0
             if row_of_trouble[one["outlet_id"]] >= 8 and not self._rested(one["outlet_id"]):
                 self.wrong("I10", one["key"], "its outlet failed eight times in a row and was never left to rest")
                 return
-        for key, number in hasty.items():
-            if number >= 3:
-                self.wrong("I10", key, f"tried again {number} times within 20 s of a failure")
+        if hasty.total() >= 3:
+            key, _ = hasty.most_common(1)[0]
+            self.wrong("I10", key, f"{hasty.total()} tries within 12 s of a failure")
 
     def _rested(self, outlet_id: int) -> bool:
         query = "select 1 from audit_event where action = 'outlet.rested' and subject_id = ?"
