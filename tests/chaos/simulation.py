@@ -232,7 +232,9 @@ class _Story:
         if self.calm:
             return None
         seconds = self.chance.choice((60.0, 200.0, 1500.0)) if self.chance.random() < 0.25 else 0.0
-        return Doom(self.chance.choice(MOMENTS), self.chance.choice((1, 1, 2, 3, 5)), seconds)
+        # To sleep between the intent and the first byte is the worst that a life can do: it is tried more often.
+        point = "wire:after" if seconds and self.chance.random() < 0.3 else self.chance.choice(MOMENTS)
+        return Doom(point, self.chance.choice((1, 1, 2, 3, 5)), seconds)
 
     async def _live(self, life: Life) -> None:
         try:
