@@ -159,10 +159,9 @@ class Courier:
             found = session.exec(
                 left.order_by(col(Delivery.ward_id), col(Delivery.id)).with_for_update(key_share=True)
             ).all()
-            moved: list[Moved] = []
-            for delivery in found:
-                moved.append((delivery, self._after_crash(session, delivery, now)))
-                moves.close_attempts(session, delivery, "crash", now)
+            moves.read_outlets(session, found)
+            moved: list[Moved] = [(delivery, self._after_crash(session, delivery, now)) for delivery in found]
+            moves.close_attempts(session, found, "crash", now)
             moves.apply_all(session, moved, now)
         return len(found)
 

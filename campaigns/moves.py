@@ -68,9 +68,10 @@ def _entry(delivery: Delivery, move: Move) -> Entry:
     return Entry(delivery.ward_id, f"delivery.{move.state.value}", "delivery", delivery.id, told)
 
 
-def close_attempts(session: Session, delivery: Delivery, outcome: str, now: datetime) -> None:
+def close_attempts(session: Session, deliveries: Iterable[Delivery], outcome: str, now: datetime) -> None:
     """End the tries that nobody ended."""
-    still_open = (col(Attempt.delivery_id) == delivery.id, col(Attempt.ended_at).is_(None))
+    ids = [delivery.id for delivery in deliveries]
+    still_open = (col(Attempt.delivery_id).in_(ids), col(Attempt.ended_at).is_(None))
     session.exec(update(Attempt).where(*still_open).values(ended_at=now, outcome=outcome))
 
 

@@ -71,7 +71,7 @@ def _doubtful(session: Session, now: datetime) -> list[Delivery]:
 
 def _unknown(session: Session, delivery: Delivery, kind: type[Channel] | None, now: datetime) -> moves.Moved:
     settle = timedelta(seconds=kind.settle_seconds) if kind else timedelta()
-    moves.close_attempts(session, delivery, "restore", now)
+    moves.close_attempts(session, [delivery], "restore", now)
     _recipients(session, delivery)
     # An answer that a worker of the time before still brings home carries the old fence and changes nothing.
     delivery.fence += 1

@@ -8,6 +8,7 @@ import os
 import signal
 from collections import Counter
 from dataclasses import asdict, dataclass
+from datetime import timedelta
 from random import Random
 from typing import Any, NoReturn
 
@@ -15,7 +16,11 @@ from sqlalchemy.exc import InterfaceError, OperationalError
 from sqlmodel import col, func, select
 
 import store.points as points
+from campaigns import claiming, freezing, wiring
 from campaigns.delivering import Courier
+from campaigns.recording import Answered, Clerk, Looked
+from campaigns.wiring import Ready
+from channels.contract import EMPTY, Found, Outcome, Published, Unknown
 from scheduler import WRITTEN_AHEAD, Daemon
 from settings import Settings
 from store.engine import Store
@@ -79,6 +84,34 @@ async def _warm(world: World, store: Store) -> None:
     courier = Courier(store, desk, "warm", Random(1))
     await asyncio.to_thread(_finished, store)
     await courier.begin_looks(0)
+    courier.recover()
+    with contextlib.suppress(_Undone):
+        _go_through(courier)
+
+
+class _Undone(Exception):
+    """Nothing of a warming up stays."""
+
+
+def _go_through(courier: Courier) -> None:
+    """Claim, freeze, send and record once, all undone: each life would else spend its first second on reading SQL."""
+    later, clerk = courier.desk.now() + timedelta(hours=3), Clerk(Random(1))
+    with courier.store.write("warm") as session:
+        claims = claiming.claim(session, "warm", later, 2)
+        letters = freezing.letters(session, courier.desk, claims)
+        freezing.keep(session, [freezing.compose(letter, courier.desk) for letter in letters if letter.frozen is None])
+        ready = [Ready(id, fence, EMPTY) for id, fence in claims]
+        attempts = wiring.to_wire(session, ready, later)
+        outcomes: list[Outcome] = [Published(remote_id="warm"), Unknown()]
+        answered = [
+            Answered(one.id, one.fence, attempt, outcome)
+            for one, attempt, outcome in zip(ready, attempts, outcomes, strict=False)
+            if attempt is not None
+        ]
+        clerk.published(session, answered, later)
+        looked = [Looked(one.id, one.fence, Found(verdict="absent"), later) for one in answered]
+        clerk.looked(session, looked, later)
+        raise _Undone
 
 
 def _listener(order: Order, tell: int) -> Any:
