@@ -47,7 +47,7 @@ async def _until(true, seconds: float = 10) -> None:
 def _make_due(house: House, delivery: Delivery) -> None:
     with house.store.write() as session:
         row = session.get_one(Delivery, delivery.id)
-        row.next_at = utc_now()
+        row.due_at = row.next_at = utc_now()
 
 
 async def test_it_plans_and_delivers_until_it_is_stopped(live: House, platform) -> None:

@@ -577,6 +577,9 @@ async def test_two_workers_share_one_list(office: Callable[..., Office]) -> None
         await asyncio.sleep(0.005)
     helped = await fanning.lend_a_hand(place.house.courier("helper"))
     outcome = await owner
+    if isinstance(outcome, Deferred):  # the helper still had some in hand when the owner came to its end
+        place.clock.forward(seconds=5)
+        outcome = await place.drain()
     assert isinstance(outcome, Published)
     assert helped > 0
     assert set(Letters.got.values()) == {1}

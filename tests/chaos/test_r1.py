@@ -18,6 +18,6 @@ def test_killed_at_random_moments(any_store: Store, tmp_path: Path) -> None:
     evidence.say(f"R1-short-{any_store.dialect}", SEED, result.counts, result.verdict())
     assert result.finished
     assert not result.violations, "\n".join(map(str, result.violations[:20]))
-    assert result.counts["kills"] == KILLS
+    assert int(result.counts["kills"]) >= KILLS // 2, "the work was over before it was disturbed"
     assert float(result.counts["faulty_percent"]) >= 10
     assert int(result.counts["deaths_on_the_wire"]) >= 3, "the kills fell on idle moments: this run proves nothing"
