@@ -18,7 +18,7 @@ from tests.chaos.pieces import ToBeContinued
 from tests.chaos.world import World
 
 SCALE = 20.0
-WARDS = 8
+WARDS = 1
 STRETCH_SECONDS = 500
 SECONDS_A_KILL = 0.3
 """A kill comes after 0.07 to 0.42 s, and starting the next life takes a moment."""
