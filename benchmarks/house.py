@@ -114,7 +114,7 @@ KINDS: dict[str, type[Channel]] = {kind.kind: kind for kind in (Single, Many)}
 
 def only_these_channels() -> None:
     """The program knows the benchmark's channels and no other."""
-    channels.registry.kinds = lambda: KINDS  # type: ignore[assignment]
+    channels.registry.installed = lambda: KINDS  # type: ignore[assignment]
 
 
 @dataclass

@@ -9,10 +9,15 @@ GROUP = "lantoa.channels"
 
 
 @cache
-def kinds() -> dict[str, type[Channel]]:
-    """The channel classes by kind, in the order of their names."""
+def installed() -> dict[str, type[Channel]]:
+    """What the installed packages bring, read once in the life of the program."""
     found = {point.name: point.load() for point in entry_points(group=GROUP)}
     return {kind: found[kind] for kind in sorted(found)}
+
+
+def kinds() -> dict[str, type[Channel]]:
+    """The channel classes by kind, in the order of their names."""
+    return installed()
 
 
 def channel(kind: str) -> type[Channel]:

@@ -10,7 +10,6 @@ import pytest
 from sqlalchemy import create_engine
 from sqlalchemy.engine import make_url
 
-import operating  # noqa: F401 - before any test exchanges the channels: modules that name them must name the real ones
 from store.engine import Store
 
 

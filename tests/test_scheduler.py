@@ -172,7 +172,7 @@ def test_alone_on_a_migrated_folder_it_delivers_and_stops_when_asked(
 
     shutil.copyfile(migrated, tmp_path / "lantoa.db")
     store = Store(f"sqlite:///{tmp_path}/lantoa.db")
-    monkeypatch.setattr("channels.registry.kinds", registry.kinds)
+    monkeypatch.setattr("channels.registry.installed", registry.installed)
     house = _with_a_loudspeaker(store, tmp_path, monkeypatch)
     delivery = house.planned(utc_now() + timedelta(minutes=1))
     _make_due(house, delivery)
@@ -190,11 +190,11 @@ def _with_a_loudspeaker(store: Store, tmp_path: Path, monkeypatch: pytest.Monkey
     from importlib.metadata import entry_points
 
     kinds = {point.name: point.load() for point in entry_points(group="lantoa.channels")}
-    monkeypatch.setattr("channels.registry.kinds", lambda: kinds)
+    monkeypatch.setattr("channels.registry.installed", lambda: kinds)
     from campaigns import outlets
     from tests.campaigns.conftest import KINDS
 
-    monkeypatch.setattr("channels.registry.kinds", lambda: {**KINDS, **kinds})
+    monkeypatch.setattr("channels.registry.installed", lambda: {**KINDS, **kinds})
     house = build_house(store, tmp_path, utc_now)
     from store.vault import Vault
 

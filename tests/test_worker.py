@@ -32,7 +32,7 @@ EACH = int(os.environ.get("N", "180")) // len(SIX)
 
 @pytest.fixture(autouse=True)
 def kinds(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(registry, "kinds", lambda: {**KINDS, **ledger.KINDS})
+    monkeypatch.setattr(registry, "installed", lambda: {**KINDS, **ledger.KINDS})
 
 
 @pytest.fixture

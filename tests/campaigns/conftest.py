@@ -30,7 +30,7 @@ KINDS = {channel.kind: channel for channel in (scripted.Scripted, scripted.Blind
 
 @pytest.fixture(autouse=True)
 def platform(monkeypatch: pytest.MonkeyPatch) -> scripted.Platform:
-    monkeypatch.setattr("channels.registry.kinds", lambda: KINDS)
+    monkeypatch.setattr("channels.registry.installed", lambda: KINDS)
     scripted.PLATFORM.__init__()  # type: ignore[misc]
     return scripted.PLATFORM
 

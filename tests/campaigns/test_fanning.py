@@ -134,7 +134,7 @@ KINDS = {one.kind: one for one in (Letters, Keyed, OverHttp, OverHttpKeyed)}
 
 @pytest.fixture(autouse=True)
 def letters(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    monkeypatch.setattr("channels.registry.kinds", lambda: KINDS)
+    monkeypatch.setattr("channels.registry.installed", lambda: KINDS)
     Letters.got.clear()
     Letters.told.clear()
     Letters.hook, Letters.in_flight, Letters.most = None, 0, 0

@@ -33,7 +33,7 @@ class Loud(scripted.Scripted):
 @pytest.fixture(autouse=True)
 def heard(monkeypatch: pytest.MonkeyPatch, platform: scripted.Platform) -> None:
     kinds = {one.kind: one for one in (scripted.Scripted, scripted.Blind, scripted.TwoParts, Loud)}
-    monkeypatch.setattr("channels.registry.kinds", lambda: kinds)
+    monkeypatch.setattr("channels.registry.installed", lambda: kinds)
 
 
 def _loud(house: House) -> Outlet:

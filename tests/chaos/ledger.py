@@ -193,5 +193,5 @@ async def _work(url: str, folder: Path, lease: float, concurrency: int) -> None:
 
 if __name__ == "__main__":
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(name)s %(message)s")
-    registry.kinds = lambda: KINDS  # type: ignore[assignment]
+    registry.installed = lambda: KINDS  # type: ignore[assignment]
     asyncio.run(_work(sys.argv[2], Path(sys.argv[1]), float(sys.argv[3]), int(sys.argv[4])))

@@ -161,18 +161,18 @@ KINDS: dict[str, type[Channel]] = {channel.kind: channel for channel in (Keyed, 
 
 def install() -> None:
     """Make these the only channels of this process."""
-    registry.kinds = lambda: KINDS  # type: ignore[assignment]
+    registry.installed = lambda: KINDS  # type: ignore[assignment]
 
 
 @contextmanager
 def installed() -> Iterator[None]:
     """Make these the only channels within the block."""
-    before = registry.kinds
+    before = registry.installed
     install()
     try:
         yield
     finally:
-        registry.kinds = before
+        registry.installed = before
 
 
 def _found(seen: Seen) -> Found:

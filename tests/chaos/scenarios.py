@@ -135,5 +135,5 @@ def _sqlite(folder: Path) -> Iterator[Store]:
 @contextmanager
 def _scripted() -> Iterator[None]:
     scripted.PLATFORM.__init__()  # type: ignore[misc]
-    with patch("channels.registry.kinds", lambda: KINDS):
+    with patch("channels.registry.installed", lambda: KINDS):
         yield

@@ -58,7 +58,7 @@ def simulate(seed: int, empty: Path, hasty: bool = False, plot: Plot | None = No
     folder = Path(tempfile.mkdtemp(prefix=f"lantoa-{seed}-", dir=in_memory()))
     try:
         shutil.copyfile(empty, folder / "lantoa.db")
-        with patch("channels.registry.kinds", lambda: KINDS), patch("asyncio.to_thread", aside):
+        with patch("channels.registry.installed", lambda: KINDS), patch("asyncio.to_thread", aside):
             return _Story(seed, folder, hasty, plot or Plot()).tell()
     finally:
         logging.disable(logging.NOTSET)

@@ -119,7 +119,7 @@ RULE: dict[str, Counter[str]] = {
 
 @pytest.fixture(autouse=True)
 def platforms(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("channels.registry.kinds", lambda: KINDS)
+    monkeypatch.setattr("channels.registry.installed", lambda: KINDS)
     OUT.clear()
 
 

@@ -166,7 +166,7 @@ def _spoil(store: Store) -> None:
 async def test_poison_harms_nobody_else(
     any_store: Store, tmp_path: Any, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("channels.registry.kinds", lambda: {kind.kind: kind for kind in (Mixed, Beside)})
+    monkeypatch.setattr("channels.registry.installed", lambda: {kind.kind: kind for kind in (Mixed, Beside)})
     async with _town() as line:
         rows = await _run(any_store, tmp_path, clock, POISON)
     words = {row.post_id: (row.state, row.detail) for row in rows if row.state != "sent"}

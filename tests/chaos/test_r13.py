@@ -26,7 +26,7 @@ EACH = 6
 
 @pytest.fixture
 def shared(migrated_postgresql: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(registry, "kinds", lambda: {**KINDS, **ledger.KINDS})
+    monkeypatch.setattr(registry, "installed", lambda: {**KINDS, **ledger.KINDS})
     with yard(migrated_postgresql, tmp_path, lease=6.0, seconds=1.0) as made:
         yield made
 

@@ -103,7 +103,7 @@ KINDS = {kind.kind: kind for kind in (Steady, Calm, Shaky, Shaken)}
 
 @pytest.fixture
 def town(monkeypatch: pytest.MonkeyPatch) -> _Town:
-    monkeypatch.setattr("channels.registry.kinds", lambda: KINDS)
+    monkeypatch.setattr("channels.registry.installed", lambda: KINDS)
     TOWN.__init__()  # type: ignore[misc]
     return TOWN
 
