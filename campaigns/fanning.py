@@ -124,7 +124,7 @@ def _fan(
     stopping: asyncio.Event | None, pace: Pace | None,
 ) -> "_Fan":  # fmt: skip
     roster = Roster(courier.store, courier.epoch, delivery, fence, speaker)
-    return _Fan(courier, roster, speaker, message, stopping or asyncio.Event(), pace or Pace.of(speaker.certainty))
+    return _Fan(courier, roster, speaker, message, stopping or asyncio.Event(), pace or Pace.of(speaker.promise))
 
 
 def _aside(courier: Worker) -> Callable[..., Any]:
@@ -151,7 +151,7 @@ class _Fan:
     def __post_init__(self) -> None:
         self.now = self.courier.desk.now
         self.alive: Callable[[], bool] = getattr(self.courier, "alive", lambda: True)
-        self.keyed = self.speaker.certainty is Certainty.KEYED
+        self.keyed = self.speaker.promise is Certainty.KEYED
         self.refill = self.pace.room - self.pace.group
         self.queue: asyncio.Queue[Taken | None] = asyncio.Queue()
         self.wanted = asyncio.Event()

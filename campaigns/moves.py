@@ -104,7 +104,7 @@ def standing(session: Session, delivery: Delivery) -> Standing:
         absents=_absents(session, delivery),
         part=delivery.part,
         parts=max(delivery.parts, 1),
-        certainty=speaker.certainty,
+        certainty=speaker.certainty_of(one(session, Outlet, delivery.outlet_id).settings),
         settle=timedelta(seconds=speaker.settle_seconds),
         wire_at=delivery.wire_at,
         resent=delivery.resent,

@@ -229,7 +229,8 @@ def recover(session: Session, which: ColumnElement[bool], now: datetime) -> int:
 def certainty(session: Session, delivery: Delivery) -> Certainty:
     """What its channel promises when an answer is lost; blind where its plug-in is gone."""
     try:
-        return outlets.kind_of(session.get_one(Outlet, delivery.outlet_id)).certainty
+        outlet = session.get_one(Outlet, delivery.outlet_id)
+        return outlets.kind_of(outlet).certainty_of(outlet.settings)
     except KeyError:
         return Certainty.BLIND
 

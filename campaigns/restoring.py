@@ -41,7 +41,7 @@ def settle(session: Session, now: datetime) -> Settled:
     kinds = {outlet.id: (outlet, _kind(outlet)) for outlet in session.exec(select(Outlet)).all()}
     doubtful = _doubtful(session, now)
     moves.apply_all(session, [_unknown(session, one, kinds[one.outlet_id][1], now) for one in doubtful], now)
-    blind = [one for one in doubtful if _is_blind(kinds[one.outlet_id][1])]
+    blind = [one for one in doubtful if _is_blind(*kinds[one.outlet_id])]
     moves.apply_all(session, [(one, Move(State.NEEDS_HUMAN, now, detail=BLIND)) for one in blind], now)
     spent = [outlet for outlet, kind in kinds.values() if kind and Capability.RENEW in kind.capabilities]
     for outlet in spent:
@@ -80,8 +80,8 @@ def _unknown(session: Session, delivery: Delivery, kind: type[Channel] | None, n
     return delivery, Move(State.UNKNOWN, now + settle, detail=WHY)
 
 
-def _is_blind(kind: type[Channel] | None) -> bool:
-    return kind is None or kind.certainty is Certainty.BLIND
+def _is_blind(outlet: Outlet, kind: type[Channel] | None) -> bool:
+    return kind is None or kind.certainty_of(outlet.settings) is Certainty.BLIND
 
 
 def _recipients(session: Session, delivery: Delivery) -> None:

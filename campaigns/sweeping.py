@@ -89,7 +89,7 @@ def _can_tell(outlet: Outlet) -> bool:
         kind = outlets.kind_of(outlet)
     except KeyError:
         return False
-    return kind.certainty is Certainty.LOOKUP and kind.copies is not Channel.copies
+    return kind.certainty_of(outlet.settings) is Certainty.LOOKUP and kind.copies is not Channel.copies
 
 
 def _swept(courier: Courier, row: Delivery, outlet: Outlet) -> Swept | None:

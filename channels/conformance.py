@@ -211,9 +211,9 @@ class Conformance(Steps):
 
     async def test_repeating_is_harmless_where_promised(self, scene: Scene) -> None:
         """Class A and B: the same visible step twice leaves one copy."""
-        if self.channel.certainty not in (Certainty.KEYED, Certainty.STAGED):
-            return
         async with self._open(scene) as channel:
+            if channel.promise not in (Certainty.KEYED, Certainty.STAGED):
+                return
             message = self.message(channel, scene)
             handle = await self._staged(channel, scene, message)
             for _ in range(2):

@@ -4,7 +4,7 @@ An adapter says what happened; the pipeline decides what to do. Adapters never r
 touch the database. What each class of channel can promise when an answer is lost is said by its ``Certainty``.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from enum import StrEnum
 from typing import Any, ClassVar, Literal, Protocol
@@ -256,12 +256,14 @@ class Channel:
 
     ``grassroots_kind`` and ``unit`` are how reports class and count its deliveries; ``audience_figures`` names those
     of its figures that tell the size of the outlet itself (followers), which must never be added up over deliveries.
+    ``certainty`` is the best that the kind can promise; ``other_certainties`` are what some settings promise instead.
     """
 
     kind: ClassVar[str]
     name: ClassVar[str]
     capabilities: ClassVar[frozenset[Capability]]
     certainty: ClassVar[Certainty]
+    other_certainties: ClassVar[frozenset[Certainty]] = frozenset()
     limits: ClassVar[Limits]
     Settings: ClassVar[type[ChannelSettings]] = ChannelSettings
     settle_seconds: ClassVar[int] = 60
@@ -273,6 +275,19 @@ class Channel:
     def __init__(self, settings: Any, tools: Tools) -> None:
         self.settings = settings
         self.tools = tools
+
+    @classmethod
+    def certainty_of(cls, settings: Mapping[str, Any]) -> Certainty:
+        """What an outlet with these stored settings promises when an answer is lost; never raises.
+
+        Secrets are not among the settings, and what stands there may be old: what cannot be read promises the least.
+        """
+        return cls.certainty
+
+    @property
+    def promise(self) -> Certainty:
+        """What this very outlet promises when an answer is lost."""
+        return self.certainty_of(self.settings.model_dump() if isinstance(self.settings, BaseModel) else {})
 
     @classmethod
     def rehearsal(cls) -> Rehearsal:

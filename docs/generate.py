@@ -133,7 +133,7 @@ def channels() -> str:
     promised += [
         (
             _linked(kind, one),
-            one.certainty.value,
+            ", ".join(sorted({one.certainty.value, *(c.value for c in one.other_certainties)})),
             one.grassroots_kind,
             f"{one.settle_seconds} giây",
             f"{one.spacing_seconds} giây",
