@@ -40,6 +40,7 @@ from campaigns import (
 )
 from campaigns.clocks import ClockWatch
 from campaigns.delivering import LEASE, Courier
+from campaigns.fan_lane import FanLane
 from campaigns.outlets import Desk
 from channels.wire import Guard, Wire
 from journaling import Redactor
@@ -95,6 +96,8 @@ class Daemon:
     ) -> None:
         self.settings = settings
         self.courier = Courier(store, desk, secrets.token_hex(8), chance or Random())  # noqa: S311 - jitter only
+        self.lane = FanLane()
+        self.courier.drain = self.lane.drain
         self._passed, self._may_work = passed, may_work
         self._clocks = ClockWatch(desk.now, time.monotonic)
         self._stop = asyncio.Event()
@@ -162,6 +165,7 @@ class Daemon:
         with store.write("miss") as session:
             moves.miss(session, now)
             holding.give_up(session, now)
+        self.courier.find_forgotten()
         if store.dialect != "sqlite":
             self.courier.recover()
         if (jump := self._clocks.check()) is not None:
@@ -223,6 +227,7 @@ class Daemon:
         if late:
             self.courier.give_up()
             await asyncio.wait(late, timeout=1.0)
+        await self.lane.close()
         try:
             await asyncio.to_thread(self._mark, "stopped_at")
         except Exception:

@@ -55,6 +55,7 @@ class Courier:
     ``aside`` runs blocking work (a thread). ``alive`` says whether this life still holds its lease: without it nothing
     leaves. ``dropped`` are deliveries whose result could not be written down; they are settled as a crash would be.
     ``freed`` is set whenever a delivery is done and its outlet may be free again; set ``stopping`` to end a fan-out early.
+    ``drain`` carries a fan-out to its end: here, or in a lane of its own.
     """
 
     def __init__(self, store: Store, desk: Desk, epoch: str, chance: Random, aside: Aside = asyncio.to_thread) -> None:
@@ -62,6 +63,8 @@ class Courier:
         self.alive: Callable[[], bool] = lambda: True
         self.dropped: set[int] = set()
         self.freed, self.stopping = asyncio.Event(), asyncio.Event()
+        self.drain: Callable[..., Awaitable[Outcome]] = fanning.drain
+        self._idle: set[int] = set()
         self._under_way: dict[int, asyncio.Task[None]] = {}
         self._looking: dict[int, asyncio.Task[None]] = {}
         clerk = Clerk(chance)
@@ -144,9 +147,21 @@ class Courier:
         return self._settle_left(others)
 
     def _pick_up(self) -> None:
-        mine = (col(Delivery.epoch) == self.epoch) & col(Delivery.id).in_(self.dropped)
-        self._settle_left(mine)
-        self.dropped.clear()
+        left = set(self.dropped)  # what is dropped meanwhile is picked up the next time
+        self._settle_left((col(Delivery.epoch) == self.epoch) & col(Delivery.id).in_(left))
+        self.dropped -= left
+
+    def find_forgotten(self) -> int:
+        """What this life has claimed and nobody here is busy with, two times running, is dropped; gives how many."""
+        claimed = (text("delivery.state in ('prepared', 'wire', 'unknown')"), Delivery.state != State.UNKNOWN)
+        with self.store.read() as session:
+            mine = set(session.exec(select(Delivery.id).where(*claimed, Delivery.epoch == self.epoch)).all())
+        idle = {id or 0 for id in mine} - set(self._under_way) - self.dropped
+        forgotten, self._idle = idle & self._idle, idle
+        if forgotten:
+            log.error("deliveries %s were under way and nobody was busy with them", sorted(forgotten))
+            self.dropped |= forgotten
+        return len(forgotten)
 
     def _settle_left(self, which: Any) -> int:
         now = self.desk.now()
@@ -286,7 +301,7 @@ class Courier:
         if Capability.FAN_OUT not in letter.speaker.capabilities:
             return await self._publish(letter, handle, until)
         message, stopping = letter.message, self.stopping
-        return await fanning.drain(self, letter.id, letter.fence, letter.speaker, message, stopping=stopping)
+        return await self.drain(self, letter.id, letter.fence, letter.speaker, message, stopping=stopping)
 
     async def _publish(self, letter: Letter, handle: Handle, until: float) -> Outcome:
         # A life that was frozen since it wrote «wire» may have been given up meanwhile: what has not left stays.

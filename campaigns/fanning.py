@@ -147,6 +147,7 @@ class _Fan:
     on_wire: int = 0
     heard: Heard = field(default_factory=list)
     back: list[int] = field(default_factory=list)
+    turning: "asyncio.Future[list[Taken]] | None" = None
 
     def __post_init__(self) -> None:
         self.now = self.courier.desk.now
@@ -163,6 +164,8 @@ class _Fan:
             await self._supply()
         finally:
             self.ends = self.ends or (self._stopped() if self.on_wire else None)
+            if self.turning:  # who was cancelled meanwhile gives back whom this turn took
+                await asyncio.wait([self.turning])
             for _ in lanes:
                 self.queue.put_nowait(None)
             await asyncio.wait(lanes, timeout=STOP_SECONDS)
@@ -200,7 +203,8 @@ class _Fan:
             more = more and not self.ends
             want = self.pace.group if more and self.on_wire <= self.refill else 0
             if want or self.heard or self.back:
-                taken = await self._turn(want)
+                self.turning = asyncio.ensure_future(self._turn(want))
+                taken = await asyncio.shield(self.turning)
                 more = more and (not want or bool(taken))
             if self.on_wire:
                 await self._until_wanted()

@@ -165,6 +165,10 @@ class Wire:
         """A guarded transport of one's own, for a library that brings its own client (python-telegram-bot)."""
         return VisibleTransport(self.guard)
 
+    def another(self) -> "Wire":
+        """One more client with the same guard and limits, for another event loop."""
+        return Wire(self.guard, self.timeout, self.max_bytes, self.user_agent)
+
     async def call(self, method: str, url: str, *, visible: bool = False, **request: Any) -> Seen:
         """One request, tried once. ``request`` takes httpx's params, headers, json, data, files, content.
 

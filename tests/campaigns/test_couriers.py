@@ -17,6 +17,7 @@ from campaigns.recording import Clerk
 from campaigns.states import State
 from campaigns.wiring import Ready
 from channels.contract import Deferred, Found, Handle, Reason, Unknown
+from store import points
 from store.tables import Delivery, Outlet, Post, ShortLink
 from tests.campaigns.conftest import House, build_house, freeze, to_wire
 from tests.campaigns.scripted import Lost, Platform
@@ -139,6 +140,41 @@ async def test_one_job_that_fails_does_not_lose_the_others(
     mended.dropped |= courier.dropped
     await mended.deliver(10)
     assert len(platform.posts) == 3
+
+
+def _claimed_by(house: House, courier: Courier, count: int) -> list[int]:
+    """Deliveries that this courier has claimed and is not busy with."""
+    _plan(house, house.desk.now() + HOUR, _outlets(house, count), posts=1)
+    house.desk.now.forward(hours=1)
+    return sorted(id for id, _ in courier._claim(10))
+
+
+async def test_what_is_dropped_while_another_is_picked_up_is_not_forgotten(house: House, platform: Platform) -> None:
+    courier = house.courier()
+    first, second = _claimed_by(house, courier, 2)
+    courier.dropped.add(first)
+    points.listen = lambda point: courier.dropped.add(second) if point == "recover:before" else None
+    try:
+        await courier.deliver(10)
+    finally:
+        points.listen = None
+    assert courier.dropped == {second}
+    for _ in range(2):
+        house.desk.now.forward(seconds=2)
+        await courier.deliver(10)
+    assert len(platform.posts) == 2
+
+
+async def test_what_nobody_is_busy_with_does_not_stay_under_way_for_ever(house: House, platform: Platform) -> None:
+    courier = house.courier()
+    _claimed_by(house, courier, 1)
+    assert courier.find_forgotten() == 0, "it may have been claimed a moment ago"
+    assert courier.find_forgotten() == 1
+    for _ in range(2):
+        await courier.deliver(10)
+        house.desk.now.forward(seconds=2)
+    assert len(platform.posts) == 1
+    assert courier.find_forgotten() == courier.find_forgotten() == 0
 
 
 async def test_a_plug_in_that_is_gone_keeps_nobody_else_waiting(house: House, platform: Platform, clock) -> None:

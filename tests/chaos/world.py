@@ -124,20 +124,19 @@ def approved(session: Session, desk: Desk, place: Place, number: int, within: ti
     return post
 
 
-def deliveries(
-    store: Store, world: World, places: list[Place], number: int, seed: int, spread: timedelta, posts: int = 3
-) -> list[str]:
-    """``number`` approved deliveries, falling due evenly over ``spread`` from now; gives their keys."""
+def deliveries(store: Store, world: World, places: list[Place], number: int, seed: int, spread: timedelta) -> list[str]:
+    """``number`` approved deliveries, each post one to every outlet of its ward, falling due evenly over ``spread`` from now; gives their keys."""
     chance, desk = Random(seed), world.desk(Wire())
-    now = desk.now()
+    now, rows = desk.now(), []
+    posts: dict[int, Post] = {}
     with store.write() as session:
-        approved_posts = [[approved(session, desk, place, each) for each in range(posts)] for place in places]
-    rows = []
-    for each in range(number):
-        turn, ward = divmod(each, len(places))
-        outlet = places[ward].outlets[turn % len(places[ward].outlets)][0]
-        due = now + spread * (each / number) + timedelta(microseconds=each)
-        rows.append(row(approved_posts[ward][turn % posts], outlet, new_key(chance), due, now))
+        for each in range(number):
+            turn, ward = divmod(each, len(places))
+            number_of_post, position = divmod(turn, len(places[ward].outlets))
+            if position == 0:
+                posts[ward] = approved(session, desk, places[ward], number_of_post)
+            due = now + spread * (each / number) + timedelta(microseconds=each)
+            rows.append(row(posts[ward], places[ward].outlets[position][0], new_key(chance), due, now))
     with store.write() as session:
         for start in range(0, number, 500):
             session.execute(insert(Delivery), rows[start : start + 500])
