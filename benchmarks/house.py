@@ -74,7 +74,7 @@ class Single(Channel):
     spacing_seconds: ClassVar[int] = 0
     heard: ClassVar[Callable[[Message], None]] = lambda message: None
 
-    def render(self, document: Document, key: str, picture: Picture | None = None) -> Message:
+    def render(self, document: Document, key: str, pictures: tuple[Picture, ...] = ()) -> Message:
         """The text as it is."""
         return Message(kind=self.kind, key=key, parts=(Part(title=document.title, body=plain(document.blocks)),))
 

@@ -11,12 +11,13 @@ from datetime import UTC, datetime
 
 from sqlmodel import Session, col, select
 
-from campaigns import repeating, urgency
+from campaigns import photos, repeating, urgency
 from campaigns.audit import Actor, record
 from campaigns.histories import snapshot
 from campaigns.people import Action, Mistake, require
+from campaigns.photos import Shot
 from campaigns.timetable import local, passed
-from store.tables import Delivery, Media, Post, Rule, Template, Variant, Ward
+from store.tables import Delivery, Post, Rule, Template, Variant, Ward
 
 
 class Changed(Mistake):
@@ -27,13 +28,13 @@ def digest_of(session: Session, post: Post) -> str:
     """SHA-256 over everything that decides what goes out where and when."""
     variants = session.exec(select(Variant).where(Variant.post_id == post.id).order_by(col(Variant.outlet_id))).all()
     template = session.get(Template, post.template_id) if post.template_id else None
-    media = session.get(Media, post.media_id) if post.media_id else None
+    shots = photos.of_post(session, post)
     return _sha(
         [
             post.ward_id, post.campaign_id, post.title, post.summary, post.body, post.fields, post.link, post.source_name,
-            post.source_url, post.card, post.card_words, media.sha256 if media else None,
+            post.source_url, post.card, post.card_words, shots[0].media.sha256 if shots else None,
             template.digest if template else None, post.due_at.astimezone(UTC).isoformat() if post.due_at else None,
-            post.grace_minutes, [[variant.outlet_id, variant.body] for variant in variants], *_unusual(post),
+            post.grace_minutes, [[variant.outlet_id, variant.body] for variant in variants], *_unusual(post), *_pictures(shots),
         ]
     )  # fmt: skip
 
@@ -46,6 +47,13 @@ def _unusual(post: Post) -> list[dict[str, object]]:
     if post.repeat_ok:
         found.append({"repeat_ok": True})
     return found
+
+
+def _pictures(shots: tuple[Shot, ...]) -> list[dict[str, object]]:
+    """Every picture with its words and order; nothing for the one photo of a post from before there could be several."""
+    if len(shots) < 2 and not any(shot.alt or shot.media.original for shot in shots):
+        return []
+    return [{"pictures": [[shot.media.sha256, shot.media.original, shot.alt or shot.media.alt] for shot in shots]}]
 
 
 def rule_digest(session: Session, rule: Rule) -> str:

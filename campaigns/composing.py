@@ -6,13 +6,15 @@ from typing import Any
 
 from sqlmodel import Session, select
 
-from channels.contract import Channel, Message, Picture, PictureSpec
+from campaigns import photos
+from campaigns.photos import Shot
+from channels.contract import Channel, Limits, Message, Picture
 from content import templates
 from content.cards import Card, draw
 from content.document import Document, Source, read
 from content.pictures import fit
 from store.files import Files
-from store.tables import Campaign, Media, Outlet, Post, Template, Variant, Ward
+from store.tables import Campaign, Outlet, Post, Template, Variant, Ward
 
 
 @dataclass(frozen=True)
@@ -23,7 +25,7 @@ class Scene:
     campaign: Campaign
     post: Post
     template: Template | None
-    media: Media | None
+    shots: tuple[Shot, ...]
     variants: dict[int, Variant]
     outlets: dict[int, Outlet]
 
@@ -38,7 +40,7 @@ def scene(session: Session, post: Post) -> Scene:
         campaign=_one(session, Campaign, post.campaign_id),
         post=post,
         template=session.get(Template, post.template_id) if post.template_id else None,
-        media=session.get(Media, post.media_id) if post.media_id else None,
+        shots=photos.of_post(session, post),
         variants={variant.outlet_id: variant for variant in variants},
         outlets={outlet.id: outlet for outlet in outlets if outlet.id is not None},
     )
@@ -119,14 +121,19 @@ def card(around: Scene, made: Document) -> Card:
     )
 
 
-def picture(around: Scene, made: Document, spec: PictureSpec | None, files: Files) -> Picture | None:
-    """The post's picture as one channel wants it, kept on the shelf: an uploaded photo, else the card, else None."""
-    if spec is None or not (around.media or around.post.card):
-        return None
-    raw = files.read(around.media.sha256) if around.media else _drawn(card(around, made), spec.shape)
-    fitted = _fitted(raw, spec)
-    alt = (around.media.alt if around.media else "") or f"Ảnh: {made.title}"
-    return Picture(sha256=files.put(fitted.bytes), mime=fitted.mime, width=fitted.width, height=fitted.height, alt=alt)
+def pictures(around: Scene, made: Document, limits: Limits, files: Files) -> tuple[Picture, ...]:
+    """The post's pictures as one channel wants them, kept on the shelf: as many photos as it takes, else the card, else none."""
+    spec = limits.picture
+    if spec is None:
+        return ()
+    if around.shots:
+        return photos.pictures(around.shots[: limits.pictures], made.title, spec, files)
+    if not around.post.card:
+        return ()
+    fitted = _fitted(_drawn(card(around, made), spec.shape), spec)
+    kept = files.put(fitted.bytes)
+    alt = f"Ảnh: {made.title}"
+    return (Picture(sha256=kept, mime=fitted.mime, width=fitted.width, height=fitted.height, alt=alt),)
 
 
 _drawn = lru_cache(maxsize=64)(draw)
@@ -138,7 +145,7 @@ def message(around: Scene, outlet: Outlet, speaker: Channel, key: str, link: str
     made = document(around, outlet)
     if link is not None:
         made = replace(made, link=link)
-    return speaker.render(made, key, picture(around, made, speaker.limits.picture, files))
+    return speaker.render(made, key, pictures(around, made, speaker.limits, files))
 
 
 def is_home(speaker: Channel | type[Channel]) -> bool:

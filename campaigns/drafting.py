@@ -4,13 +4,15 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 from sqlmodel import Session, col, delete, select
 
-from campaigns import composing, repeating, urgency
+from campaigns import composing, photos, repeating, urgency
 from campaigns.audit import Actor, record
+from campaigns.drafts import Draft as Draft
+from campaigns.drafts import DraftPicture as DraftPicture
 from campaigns.outlets import Desk
 from campaigns.people import Action, Mistake, require
+from campaigns.photos import Shot
 from campaigns.timetable import TimetableMistake, local, moment, passed, quiet
 from channels.contract import Message, Problem
 from channels.registry import channel
@@ -18,67 +20,13 @@ from content.document import plain
 from content.pictures import PictureMistake
 from content.stamps import CardMistake
 from content.templates import FieldMistakes, TemplateMistake
-from content.text import nfc, squeeze
-from store.tables import Campaign, Delivery, Media, Outlet, Post, SourceItem, Task, Template, Variant, Ward
+from content.text import nfc
+from store.tables import Campaign, Delivery, Media, Outlet, Post, PostPicture, SourceItem, Task, Template, Variant, Ward
 from store.vault import SealBroken
 
 PREVIEW_KEY = "xemtruoc00"
 APART = " · "
-
-
-class Draft(BaseModel):
-    """What the editor typed. ``day`` and ``clock`` are words of the ward's wall clock; ids are of the same ward.
-
-    ``grace_minutes`` is how late it may still go out (None: as its urgency says); ``repeat_ok`` that this very text may
-    go where it has been before. An urgent post may leave day and clock empty: it is due when it is approved.
-    """
-
-    model_config = ConfigDict(extra="forbid")
-
-    campaign_id: int
-    task_id: int | None = None
-    template_id: int | None = None
-    source_item_id: int | None = None
-    title: str = ""
-    summary: str = ""
-    body: str = ""
-    fields: dict[str, Any] = Field(default_factory=dict)
-    link: str = ""
-    source_name: str = ""
-    source_url: str = ""
-    card: bool = True
-    card_words: str = ""
-    media_id: int | None = None
-    day: str = ""
-    clock: str = ""
-    outlet_ids: list[int] = Field(default_factory=list)
-    own_words: dict[int, str] = Field(default_factory=dict)
-    grace_minutes: int | None = Field(default=None, ge=1, le=urgency.LONGEST_GRACE_MINUTES)
-    urgency: str = urgency.NORMAL
-    repeat_ok: bool = False
-
-    @model_validator(mode="after")
-    def _grace_of_its_urgency(self) -> "Draft":
-        if self.urgency not in urgency.CLASSES:
-            self.urgency = urgency.NORMAL
-        if self.grace_minutes is None:
-            self.grace_minutes = urgency.grace_minutes(self.urgency)
-        return self
-
-    @field_validator("title", "summary", "link", "source_name", "source_url", "card_words", "day", "clock")
-    @classmethod
-    def _one_line(cls, text: str) -> str:
-        return squeeze(text)
-
-    @field_validator("body")
-    @classmethod
-    def _normal(cls, text: str) -> str:
-        return nfc(text)
-
-    @field_validator("fields", "own_words")
-    @classmethod
-    def _all_normal(cls, values: dict[Any, Any]) -> dict[Any, Any]:
-        return {key: nfc(value) if isinstance(value, str) else value for key, value in values.items()}
+_ELSEWHERE = frozenset({"day", "clock", "outlet_ids", "own_words", "pictures"})
 
 
 class Stale(Mistake):
@@ -133,7 +81,8 @@ def draft_of(session: Session, post: Post, ward: Ward) -> Draft:
     if post.due_at and not post.local_time:
         day, clock = local(post.due_at, ward.zone).strftime("%d/%m/%Y %Hh%M").split(" ")
     return Draft(
-        **post.model_dump(include=set(Draft.model_fields) - {"day", "clock", "outlet_ids", "own_words"}),
+        **post.model_dump(include=set(Draft.model_fields) - _ELSEWHERE),
+        pictures=[DraftPicture(media_id=one.media.id or 0, alt=one.alt) for one in photos.of_post(session, post)],
         day=day,
         clock=clock,
         outlet_ids=[variant.outlet_id for variant in variants],
@@ -177,7 +126,7 @@ def imagined(session: Session, by: Actor, ward: Ward, draft: Draft, now: datetim
         campaign=session.get_one(Campaign, draft.campaign_id),
         post=post,
         template=session.get(Template, draft.template_id) if draft.template_id else None,
-        media=session.get(Media, draft.media_id) if draft.media_id else None,
+        shots=tuple(Shot(session.get_one(Media, one.media_id), one.alt) for one in draft.pictures),
         variants=variants,
         outlets={outlet.id: outlet for outlet in outlets if outlet.id is not None},
     )
@@ -293,9 +242,10 @@ def _day_and_clock(text: str) -> tuple[str, str]:
 
 
 def _fill(post: Post, draft: Draft, ward: Ward, now: datetime) -> None:
-    values = draft.model_dump(exclude={"day", "clock", "outlet_ids", "own_words"})
+    values = draft.model_dump(exclude=set(_ELSEWHERE))
     for name, value in values.items():
         setattr(post, name, value)
+    post.media_id = draft.pictures[0].media_id if draft.pictures else None
     post.local_time = _together(draft.day, draft.clock)
     try:
         post.due_at = moment(draft.day, draft.clock, ward.zone)
@@ -312,11 +262,23 @@ def _put_variants(session: Session, post: Post, draft: Draft) -> None:
     session.flush()
 
 
+def _put_pictures(session: Session, post: Post, draft: Draft) -> None:
+    session.exec(delete(PostPicture).where(col(PostPicture.post_id) == post.id))
+    for position, one in enumerate(draft.pictures):
+        session.add(
+            PostPicture(
+                ward_id=post.ward_id, post_id=post.id or 0, media_id=one.media_id, position=position, alt=one.alt
+            )
+        )
+    session.flush()
+
+
 def _keep(session: Session, by: Actor, ward: Ward, post: Post, draft: Draft, now: datetime) -> Post:
     _fill(post, draft, ward, now)
     session.add(post)
     session.flush()
     _put_variants(session, post, draft)
+    _put_pictures(session, post, draft)
     post.text_digest = repeating.text_digest(session, post)
     session.add(post)
     record(session, post.ward_id, by, "post.saved", "post", post.id, now, title=post.title, revision=post.revision)
@@ -365,7 +327,7 @@ def _belongs(session: Session, ward_id: int, draft: Draft) -> None:
         (Task, [draft.task_id] if draft.task_id else []),
         (Template, [draft.template_id] if draft.template_id else []),
         (SourceItem, [draft.source_item_id] if draft.source_item_id else []),
-        (Media, [draft.media_id] if draft.media_id else []),
+        (Media, [one.media_id for one in draft.pictures]),
         (Outlet, list(draft.outlet_ids)),
     ]
     for table, ids in wanted:

@@ -5,7 +5,7 @@ from typing import Any
 
 from sqlmodel import Session, col, select
 
-from campaigns import urgency, views
+from campaigns import photos, urgency, views
 from channels.contract import Message
 from store.tables import Attempt, AuditEvent, Delivery, Metric, Outlet, Post, Variant, Ward
 
@@ -105,16 +105,19 @@ def snapshot(session: Session, post: Post) -> dict[str, Any]:
         "fields": post.fields,
         "link": post.link,
         "source": " ".join(part for part in (post.source_name, post.source_url) if part),
-        "picture": f"ảnh số {post.media_id}"
-        if post.media_id
-        else ("ảnh bìa tự vẽ " + post.card_words).strip()
-        if post.card
-        else "không ảnh",
+        "picture": _pictures(session, post),
         "time": post.local_time,
         "outlets": [variant.outlet_id for variant in variants],
         "own_words": {str(variant.outlet_id): variant.body for variant in variants if variant.body},
         **_unusual(post),
     }
+
+
+def _pictures(session: Session, post: Post) -> str:
+    shots = photos.of_post(session, post)
+    if shots:
+        return "; ".join(f"ảnh số {shot.media.id}" + (f" «{shot.alt}»" if shot.alt else "") for shot in shots)
+    return f"ảnh bìa tự vẽ {post.card_words}".strip() if post.card else "không ảnh"
 
 
 def _unusual(post: Post) -> dict[str, str]:

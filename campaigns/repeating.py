@@ -250,7 +250,7 @@ def _scenes(session: Session, around: Scene, posts: list[Post]) -> dict[int, Sce
             post=post,
             campaign=campaigns[post.campaign_id],
             template=templates.get(post.template_id),
-            media=None,
+            shots=(),
             variants=variants[post.id or 0],
         )
         for post in posts

@@ -50,14 +50,17 @@ class Conformance(Steps):
 
     def message(self, channel: Channel, scene: Scene, number: int = 1) -> Message:
         """What is sent: the document, with a picture where the channel takes one."""
-        picture = scene.picture() if Capability.PHOTO in channel.capabilities else None
-        return channel.render(document(number), f"khoa-{number}", picture)
+        pictures = (scene.picture(),) if Capability.PHOTO in channel.capabilities else ()
+        return channel.render(document(number), f"khoa-{number}", pictures)
 
     async def test_rendering_is_pure_and_composed(self, scene: Scene) -> None:
         """The same words twice, in NFC, with the marker in the text."""
         async with self._open(scene) as channel:
             message = self.message(channel, scene)
-            promise(message == self.message(channel, scene), "render gave two different messages")
+            promise(
+                message == self.message(channel, scene),
+                "render() must be pure: the same document, key and pictures gave two different messages",
+            )
             text = message.model_dump_json()
             promise(unicodedata.is_normalized("NFC", text), "the message is not NFC")
             part = message.parts[0]

@@ -97,7 +97,10 @@ class Quota(_Value):
 
 
 class Limits(_Value):
-    """The platform's own limits, in its own units, with the page that states them."""
+    """The platform's own limits, in its own units, with the page that states them.
+
+    ``pictures`` is how many pictures one part can carry; the core gives a channel no more of a post's pictures than that.
+    """
 
     title: int | None = None
     summary: int | None = None
@@ -106,6 +109,7 @@ class Limits(_Value):
     parts: int = 1
     picture: PictureSpec | None = None
     audience_hours: tuple[int, int] | None = None
+    pictures: int = Field(default=1, ge=1)
     quotas: tuple[Quota, ...] = ()
     source: str
 
@@ -121,16 +125,32 @@ class Picture(_Value):
 
 
 class Part(_Value):
-    """One visible step: what a reader sees as one post. ``body`` is ready for the wire in ``format``."""
+    """One visible step: what a reader sees as one post. ``body`` is ready for the wire in ``format``.
+
+    ``pictures`` stand in the order in which a reader sees them; messages frozen when a part had one picture are still read.
+    """
 
     body: str
     format: Literal["plain", "html", "telegram", "script"] = "plain"
     title: str = ""
     summary: str = ""
-    picture: Picture | None = None
+    pictures: tuple[Picture, ...] = ()
     link: str | None = None
     marker: str = ""
 
+
+    @model_validator(mode="before")
+    @classmethod
+    def _of_one_picture(cls, given: Any) -> Any:
+        if not isinstance(given, dict) or "picture" not in given:
+            return given
+        rest = {name: value for name, value in given.items() if name != "picture"}
+        return {"pictures": (given["picture"],) if given["picture"] else (), **rest}
+
+    @property
+    def picture(self) -> Picture | None:
+        """The first picture, for channels that show one."""
+        return self.pictures[0] if self.pictures else None
 
 class Message(_Value):
     """One delivery as it will go out, frozen before the first attempt; ``key`` is unique per delivery."""
@@ -294,8 +314,11 @@ class Channel:
         """How this channel takes part in a rehearsal; imported only when one is run."""
         raise NotImplementedError
 
-    def render(self, document: Document, key: str, picture: Picture | None = None) -> Message:
-        """The document as this channel says it; pure. ``document.link`` is the delivery's own short link, its marker."""
+    def render(self, document: Document, key: str, pictures: tuple[Picture, ...] = ()) -> Message:
+        """The document as this channel says it; pure. ``document.link`` is the delivery's own short link, its marker.
+
+        ``pictures`` are in the order of the post; a channel carries the first ``limits.pictures`` of them.
+        """
         raise NotImplementedError
 
     def address(self, message: Message) -> str | None:

@@ -99,6 +99,13 @@ def fit(data: bytes, wish: PictureWish) -> Fitted:
         image = _within(image, round(max(image.size) * _SHRINK))
 
 
+def view(upload: Upload, side: int) -> Fitted:
+    """The picture no longer than ``side`` pixels, to be looked at: JPEG, or PNG where it is see-through."""
+    image = _within(upload.image, side)
+    format: Format = "png" if image.mode == "RGBA" else "jpeg"
+    return Fitted(encode(image, format), f"image/{format}", image.width, image.height)
+
+
 def cover(data: bytes, size: tuple[int, int]) -> Image.Image:
     """The picture in RGB cut around its middle to exactly ``size`` pixels, enlarged where it must be.
 

@@ -176,7 +176,11 @@ class Template(SQLModel, table=True):
 
 
 class Media(SQLModel, table=True):
-    """A file of the media library («Kho tư liệu»), addressed by the hash of its bytes."""
+    """A photo of the media library («Kho tư liệu»): ``sha256`` is what is shown of it, with nothing but the image in it.
+
+    ``original`` is the hash of the upload's own bytes, as ``campaigns.photos`` keeps them, from which every channel's
+    picture is made; empty for photos from before originals were kept.
+    """
 
     __table_args__ = (UniqueConstraint("ward_id", "sha256"),)
 
@@ -189,11 +193,14 @@ class Media(SQLModel, table=True):
     height: int = 0
     alt: str = ""
     name: str = ""
+    original: str = ""
     created_at: datetime = Field(sa_type=Utc)
 
 
 class Post(SQLModel, table=True):
     """A «tin, bài»: a template with its fields, or free text; approved by another person than its author.
+
+    ``media_id`` is the first of its pictures (PostPicture).
 
     ``digest`` is what was approved: text, media, outlets and timetable. ``local_time`` is the wall clock that the
     editor typed, ``due_at`` the moment it means in the ward's zone. ``urgency`` is normal, priority or urgent;
@@ -243,6 +250,20 @@ class Post(SQLModel, table=True):
     created_at: datetime = Field(sa_type=Utc)
     updated_at: datetime = Field(sa_type=Utc)
     revision: int = 1
+
+
+class PostPicture(SQLModel, table=True):
+    """One picture of a post: which, in which place (from 0), and its words for those who cannot see it."""
+
+    __tablename__ = "post_picture"
+    __table_args__ = (UniqueConstraint("post_id", "position"),)
+
+    id: int | None = Field(default=None, primary_key=True)
+    ward_id: int = Field(foreign_key="ward.id", index=True)
+    post_id: int = Field(foreign_key="post.id")
+    media_id: int = Field(foreign_key="media.id")
+    position: int
+    alt: str = ""
 
 
 class Variant(SQLModel, table=True):
@@ -527,7 +548,7 @@ class DayCount(SQLModel, table=True):
 
 
 class Article(SQLModel, table=True):
-    """A page of the ward's public site, keyed by the delivery that published it."""
+    """A page of the ward's public site, keyed by the delivery that published it; ``gallery`` follows its first picture."""
 
     __table_args__ = (UniqueConstraint("ward_id", "slug"),)
 
@@ -563,6 +584,7 @@ class Source(SQLModel, table=True):
     failures: int = 0
     error: str = ""
 
+    gallery: list[dict[str, Any]] = Field(default_factory=list, sa_type=JSON)
 
 class SourceItem(SQLModel, table=True):
     """One item of a feed, remembered for good; ``fingerprint`` is the same for the same article in any feed."""

@@ -1,6 +1,7 @@
 """Forms as they were typed: read once, bounded, NFC, and shown again with what is wrong beside each field."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import Annotated
 
 from fastapi import Depends, Request
@@ -9,18 +10,18 @@ from starlette.datastructures import UploadFile
 from content.text import nfc, squeeze
 
 MAX_FIELDS = 400
-MAX_FILES = 4
+MAX_FILES = 10
 MAX_TEXT = 200_000
 
 
 class Typed:
     """The values of a form: every text NFC without control characters, files apart."""
 
-    def __init__(self, pairs: Iterable[tuple[str, str]], files: Mapping[str, bytes] | None = None) -> None:
+    def __init__(self, pairs: Iterable[tuple[str, str]], files: Iterable[tuple[str, "File"]] = ()) -> None:
         self._values: dict[str, list[str]] = {}
         for name, value in pairs:
             self._values.setdefault(name, []).append(_clean(value))
-        self.files = dict(files or {})
+        self._files = list(files)
 
     def __contains__(self, name: str) -> bool:
         return name in self._values
@@ -56,9 +57,23 @@ class Typed:
         mark = f"{prefix}."
         return {name.removeprefix(mark): values[0] for name, values in self._values.items() if name.startswith(mark)}
 
-    def file(self, name: str) -> bytes | None:
-        """The bytes of a file that was chosen, or None."""
-        return self.files.get(name) or None
+    def add(self, name: str, value: str) -> None:
+        """Another value of the name, as if it had been in the form."""
+        self._values.setdefault(name, []).append(value)
+
+    def take(self, name: str) -> list["File"]:
+        """The files that were chosen under the name, in their order; they are handed out once."""
+        taken = [file for key, file in self._files if key == name and (file.data or file.name)]
+        self._files = [(key, file) for key, file in self._files if key != name]
+        return taken
+
+
+@dataclass(frozen=True)
+class File:
+    """A file that was chosen: its name on the sender's machine, and its bytes."""
+
+    name: str
+    data: bytes
 
 
 def _clean(value: str) -> str:
@@ -69,7 +84,11 @@ async def typed(request: Request) -> Typed:
     """Dependency: the form of this request."""
     async with request.form(max_files=MAX_FILES, max_fields=MAX_FIELDS, max_part_size=MAX_TEXT) as form:
         texts = [(name, value) for name, value in form.multi_items() if isinstance(value, str)]
-        files = {name: await value.read() for name, value in form.multi_items() if isinstance(value, UploadFile)}
+        files = [
+            (name, File(_clean(value.filename or ""), await value.read()))
+            for name, value in form.multi_items()
+            if isinstance(value, UploadFile)
+        ]
     return Typed(texts, files)
 
 

@@ -105,9 +105,9 @@ class Facebook(Channel):
 
         return FacebookRehearsal(cls.kind)
 
-    def render(self, document: Document, key: str, picture: Picture | None = None) -> Message:
+    def render(self, document: Document, key: str, pictures: tuple[Picture, ...] = ()) -> Message:
         """One post in plain text with the short link in its words."""
-        return post(document, key, picture)
+        return post(document, key, pictures[: LIMITS.pictures])
 
     def home(self) -> str | None:
         """The page itself."""

@@ -12,7 +12,7 @@ LIMITS = Limits(
 )
 
 
-def post(document: Document, key: str, picture: Picture | None) -> Message:
+def post(document: Document, key: str, pictures: tuple[Picture, ...]) -> Message:
     """One post: title, body, link, source, signature and hashtags as plain text, blank lines between them."""
     said = document.for_channel("facebook")
     pieces = [squeeze(said.title), plain(said.blocks) or squeeze(said.summary), *_tail(said)]
@@ -21,7 +21,7 @@ def post(document: Document, key: str, picture: Picture | None) -> Message:
         body=body,
         format="plain",
         title=squeeze(said.title),
-        picture=picture,
+        pictures=pictures,
         link=said.link,
         marker=said.link or "",
     )

@@ -88,7 +88,7 @@ class Loudspeaker(Channel):
 
         return LoudspeakerRehearsal(cls.kind)
 
-    def render(self, document: Document, key: str, picture: Picture | None = None) -> Message:
+    def render(self, document: Document, key: str, pictures: tuple[Picture, ...] = ()) -> Message:
         """The announcer's script: opening, title, body, source and closing as read aloud; no links, no hashtags.
 
         ``extra`` holds ``seconds`` and ``length`` (estimated), ``doubts`` (pieces whose reading is not sure) and

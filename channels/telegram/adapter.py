@@ -119,9 +119,9 @@ class Telegram(Channel):
 
         return TelegramRehearsal(cls.kind)
 
-    def render(self, document: Document, key: str, picture: Picture | None = None) -> Message:
+    def render(self, document: Document, key: str, pictures: tuple[Picture, ...] = ()) -> Message:
         """One photo or text message; a long text as a first message and its replies, each with the short link."""
-        return rendered(document, key, picture)
+        return rendered(document, key, pictures[: self.limits.pictures])
 
     def home(self) -> str | None:
         """The channel's public page; a private channel has none."""

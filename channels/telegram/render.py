@@ -46,24 +46,24 @@ class Tail:
         return min(len(self.line(99, 99)) + 2, CAPTION_LIMIT // 2)
 
 
-def rendered(document: Document, key: str, picture: Picture | None) -> Message:
+def rendered(document: Document, key: str, pictures: tuple[Picture, ...]) -> Message:
     """The message of this document; pure."""
     said = document.for_channel("telegram")
     tail = Tail(squeeze(said.link_label), said.link)
-    pages = _pages(said, tail, picture)
+    pages = _pages(said, tail, bool(pictures))
     parts = [_part(page, tail, number, len(pages)) for number, page in enumerate(pages, 1)]
-    parts[0] = parts[0].model_copy(update={"title": squeeze(said.title), "picture": picture})
+    parts[0] = parts[0].model_copy(update={"title": squeeze(said.title), "pictures": pictures})
     return Message(kind="telegram", key=key, parts=tuple(parts))
 
 
-def _pages(said: Document, tail: Tail, picture: Picture | None) -> list[list[Piece]]:
+def _pages(said: Document, tail: Tail, shown: bool) -> list[list[Piece]]:
     title = [piece(Span(squeeze(said.title), strong=True), heading=True)] if squeeze(said.title) else []
     body = from_blocks(said.blocks) or [piece(Span(squeeze(said.summary)))]
     everything = [each for each in (*title, *body, *_foot(said)) if each.text]
     alone = tail.line(1, 1)
-    if size([*everything, *([piece(Span(alone))] if alone else [])]) <= (CAPTION_LIMIT if picture else TEXT_LIMIT):
+    if size([*everything, *([piece(Span(alone))] if alone else [])]) <= (CAPTION_LIMIT if shown else TEXT_LIMIT):
         return [everything]
-    if not picture:
+    if not shown:
         return packed(everything, TEXT_LIMIT - tail.room)
     caption, rest = _caption(said, everything, bool(title), CAPTION_LIMIT - tail.room)
     return [caption, *packed(rest, TEXT_LIMIT - tail.room)]

@@ -79,9 +79,9 @@ class Website(Channel):
 
         return WebsiteRehearsal(cls.kind)
 
-    def render(self, document: Document, key: str, picture: Picture | None = None) -> Message:
+    def render(self, document: Document, key: str, pictures: tuple[Picture, ...] = ()) -> Message:
         """The document as an article. ``document.link`` becomes its call to action."""
-        return render.render(document, key, picture)
+        return render.render(document, key, pictures[: self.limits.pictures])
 
     def home(self) -> str | None:
         """The ward's own pages."""

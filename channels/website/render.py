@@ -23,7 +23,7 @@ LIMITS = Limits(
 _ZONE = ZoneInfo("Asia/Ho_Chi_Minh")
 
 
-def render(document: Document, key: str, picture: Picture | None) -> Message:
+def render(document: Document, key: str, pictures: tuple[Picture, ...]) -> Message:
     """The article: one part, its body in HTML with the call to action and the signature at the end."""
     own = document.for_channel(KIND)
     part = Part(
@@ -31,7 +31,7 @@ def render(document: Document, key: str, picture: Picture | None) -> Message:
         summary=cut(squeeze(own.lead()), 500),
         body="\n".join(piece for piece in (html(own.blocks), _action(own), _signature(own)) if piece),
         format="html",
-        picture=picture,
+        pictures=pictures,
         link=own.link,
     )
     source = {"name": own.source.name, "url": own.source.url} if own.source else None

@@ -108,9 +108,9 @@ class Zalo(Channel):
 
         return ZaloRehearsal(cls.kind)
 
-    def render(self, document: Document, key: str, picture: Picture | None = None) -> Message:
+    def render(self, document: Document, key: str, pictures: tuple[Picture, ...] = ()) -> Message:
         """One article; a title too long is kept whole, so that ``validate`` can say so."""
-        return article(document, key, picture, self.settings.author)
+        return article(document, key, pictures[: LIMITS.pictures], self.settings.author)
 
     def home(self) -> str | None:
         """The account's page."""

@@ -16,7 +16,7 @@ LIMITS = Limits(
 AUTHOR_LIMIT = 50
 
 
-def article(document: Document, key: str, picture: Picture | None, author: str) -> Message:
+def article(document: Document, key: str, pictures: tuple[Picture, ...], author: str) -> Message:
     """One article: title, description, body as HTML with the delivery's short link in its text, cover."""
     said = document.for_channel("zalo")
     part = Part(
@@ -24,7 +24,7 @@ def article(document: Document, key: str, picture: Picture | None, author: str) 
         format="html",
         title=squeeze(said.title),
         summary=squeeze(said.summary) or cut(squeeze(said.lead() or said.title), LIMITS.summary or 0),
-        picture=picture,
+        pictures=pictures,
         link=said.link,
         marker=said.link or "",
     )

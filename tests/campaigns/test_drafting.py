@@ -125,7 +125,7 @@ def test_what_belongs_to_another_ward_is_refused(house: House, clock) -> None:
         session.add(item)
     for values in (
         {"campaign_id": campaign.id},
-        {"media_id": media.id},
+        {"pictures": [{"media_id": media.id}]},
         {"source_item_id": item.id},
         {"outlet_ids": [99]},
     ):

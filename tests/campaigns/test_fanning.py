@@ -73,7 +73,7 @@ class Letters(Channel):
     in_flight: ClassVar[int] = 0
     most: ClassVar[int] = 0
 
-    def render(self, document: Document, key: str, picture: Picture | None = None) -> Message:
+    def render(self, document: Document, key: str, pictures: tuple[Picture, ...] = ()) -> Message:
         return Message(kind=self.kind, key=key, parts=(Part(title=document.title, body=plain(document.blocks)),))
 
     def validate(self, message: Message) -> list[Problem]:

@@ -100,8 +100,8 @@ class _LettingLongTitlesBy(Zalo):
 
 
 class _LosingTheMarker(Facebook):
-    def render(self, document: Document, key: str, picture: Picture | None = None) -> Message:
-        return super().render(replace(document, link=None), key, picture)
+    def render(self, document: Document, key: str, pictures: tuple[Picture, ...] = ()) -> Message:
+        return super().render(replace(document, link=None), key, pictures)
 
 
 class _Talkative(Facebook):

@@ -27,7 +27,7 @@ def facebook(scene: Scene, tools: Tools, **changed: Any) -> Facebook:
 
 
 async def posted(channel: Facebook, scene: Scene, number: int = 1, photo: bool = True) -> tuple[Message, Published]:
-    message = channel.render(document(number), f"khoa-{number}", scene.picture() if photo else None)
+    message = channel.render(document(number), f"khoa-{number}", (scene.picture(),) if photo else ())
     handle = await channel.stage(message, 0)
     assert isinstance(handle, Handle)
     outcome = await channel.publish(message, 0, handle, ())
@@ -82,7 +82,7 @@ def test_settings_are_checked(scene: Scene) -> None:
 
 async def test_a_photo_is_unseen_until_its_post_is_out(scene: Scene, tools: Tools, wire: Wire) -> None:
     channel = facebook(scene, tools)
-    message = channel.render(document(1), "k", scene.picture())
+    message = channel.render(document(1), "k", (scene.picture(),))
     handle = await channel.stage(message, 0)
     assert isinstance(handle, Handle) and handle.data["photo"]
     assert await scene.traces("facebook") == []
@@ -222,7 +222,7 @@ async def test_withdrawing_twice_says_not_found(scene: Scene, tools: Tools) -> N
 async def test_a_photo_that_is_no_photo_is_refused(scene: Scene, tools: Tools) -> None:
     channel = facebook(scene, tools)
     picture = scene.picture().model_copy(update={"sha256": scene.shelf.add(b"no picture", "image/jpeg")})
-    outcome = await channel.stage(channel.render(document(1), "k", picture), 0)
+    outcome = await channel.stage(channel.render(document(1), "k", (picture,)), 0)
     assert isinstance(outcome, Refused) and outcome.reason is Reason.BAD_MEDIA
 
 

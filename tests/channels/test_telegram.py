@@ -229,7 +229,7 @@ def exactly(characters: int, letter: str = "ả") -> Document:
 
 @pytest.mark.parametrize(("characters", "parts"), [(1023, 1), (1024, 1), (1025, 2)])
 async def test_a_caption_fits_up_to_its_limit(stage: Stage, characters: int, parts: int) -> None:
-    message = stage.channel().render(exactly(characters), "k", stage.shelf.picture())
+    message = stage.channel().render(exactly(characters), "k", (stage.shelf.picture(),))
     assert len(message.parts) == parts
     assert not [problem for problem in stage.channel().validate(message) if problem.level == "error"]
     await publish(stage, message)
@@ -249,7 +249,7 @@ async def test_a_text_fits_up_to_its_limit(stage: Stage, characters: int, parts:
 async def test_one_over_the_limit_is_told_before_and_refused_by_telegram(
     stage: Stage, picture: bool, letters: int
 ) -> None:
-    part = Part(body="a" * letters, format="telegram", picture=stage.shelf.picture() if picture else None)
+    part = Part(body="a" * letters, format="telegram", pictures=(stage.shelf.picture(),) if picture else ())
     message = Message(kind="telegram", key="k", parts=(part,))
     (problem,) = stage.channel().validate(message)
     assert problem.level == "error" and str(letters) in problem.text
@@ -261,7 +261,7 @@ async def test_one_over_the_limit_is_told_before_and_refused_by_telegram(
 async def test_nine_thousand_characters_arrive_whole_and_in_order(stage: Stage, with_picture: bool) -> None:
     source = long_text(9_000)
     document = post(source, summary="Một cửa, ít giấy tờ.", hashtags=("HảiPhòng",))
-    message = stage.channel().render(document, "k", stage.shelf.picture() if with_picture else None)
+    message = stage.channel().render(document, "k", (stage.shelf.picture(),) if with_picture else ())
     done = await publish(stage, message)
     traces = stage.twin.traces()
     assert len(traces) == len(message.parts) == (4 if with_picture else 3)
@@ -290,7 +290,7 @@ async def test_one_endless_paragraph_is_cut_between_words_and_keeps_its_styles(s
 
 
 async def test_the_first_paragraph_stands_under_the_photo_and_is_not_said_twice(stage: Stage) -> None:
-    message = stage.channel().render(post(long_text(3_000)), "k", stage.shelf.picture())
+    message = stage.channel().render(post(long_text(3_000)), "k", (stage.shelf.picture(),))
     await publish(stage, message)
     first, second = (trace.text for trace in stage.twin.traces())
     assert "hồ sơ số 4 và" in first and "hồ sơ số 4 và" not in second and "hồ sơ số 8 và" in second
@@ -298,7 +298,7 @@ async def test_the_first_paragraph_stands_under_the_photo_and_is_not_said_twice(
 
 async def test_a_title_longer_than_a_caption_is_said_in_full_below(stage: Stage) -> None:
     title = " ".join(f"tiêu{n}" for n in range(300))
-    message = stage.channel().render(post("Thân bài.", title=title), "k", stage.shelf.picture())
+    message = stage.channel().render(post("Thân bài.", title=title), "k", (stage.shelf.picture(),))
     await publish(stage, message)
     assert title in stage.twin.traces()[1].text and len(stage.twin.traces()[0].text) <= 1024
 
@@ -332,7 +332,7 @@ async def test_flood_is_put_off_until_the_moment_telegram_names(stage: Stage) ->
 
 async def test_a_lost_answer_is_unknown_and_then_found(stage: Stage) -> None:
     channel, since = stage.channel(), stage.clock()
-    message = channel.render(post(long_text(6_000)), "k", stage.shelf.picture())
+    message = channel.render(post(long_text(6_000)), "k", (stage.shelf.picture(),))
     first = await channel.publish(message, 0, EMPTY, ())
     assert isinstance(first, Published)
     assert (await channel.find(message, 1, EMPTY, since)).verdict == "absent"
@@ -429,13 +429,13 @@ async def test_what_telegram_refuses_is_told_in_vietnamese(stage: Stage) -> None
 async def test_a_picture_that_is_no_picture_is_refused(stage: Stage) -> None:
     picture = stage.shelf.picture()
     stage.shelf.files[picture.sha256] = b"\xff\xd8\xff not a picture"
-    message = stage.channel().render(post(), "k", picture)
+    message = stage.channel().render(post(), "k", (picture,))
     result = await stage.channel().publish(message, 0, EMPTY, ())
     assert isinstance(result, Refused) and result.reason == Reason.BAD_MEDIA
     stage.shelf.files.clear()
     missing = await stage.channel().publish(message, 0, EMPTY, ())
     assert isinstance(missing, Refused) and missing.reason == Reason.BAD_MEDIA
-    flat = stage.channel().render(post(), "k", stage.shelf.picture(2500, 100))
+    flat = stage.channel().render(post(), "k", (stage.shelf.picture(2500, 100),))
     assert stage.channel().validate(flat)[0].field == "picture"
     assert await stage.channel().publish(flat, 0, EMPTY, ()) == result
 
@@ -537,7 +537,7 @@ def test_settings_are_refused_in_words_and_hide_the_token() -> None:
 
 async def test_the_twin_keeps_what_citizens_saw_pictures_included(stage: Stage) -> None:
     channel = stage.channel()
-    await publish(stage, channel.render(post(), "k", stage.shelf.picture()))
+    await publish(stage, channel.render(post(), "k", (stage.shelf.picture(),)))
     (trace,) = stage.twin.traces()
     (file,) = trace.files
     assert file.read_bytes() == stage.shelf.read("a" * 64) and f'<img src="{file.name}"' in trace.html
@@ -636,8 +636,8 @@ def test_whatever_is_written_telegram_can_read_it_and_nothing_is_lost(
     title: str, summary: str, blocks: list[Block], link: str | None, pictured: bool
 ) -> None:
     document = Document(title=title, summary=summary, blocks=tuple(blocks), link=link)
-    picture = Picture(sha256="a" * 64, mime="image/jpeg", width=1200, height=630, alt="") if pictured else None
-    message = Telegram.render(Telegram.__new__(Telegram), document, "k", picture)
+    picture = Picture(sha256="a" * 64, mime="image/jpeg", width=1200, height=630, alt="")
+    message = Telegram.render(Telegram.__new__(Telegram), document, "k", (picture,) if pictured else ())
     read_back = [twin_text.html(part.body)[0] for part in message.parts]
     assert all(len(text) <= (1024 if pictured and not number else 4096) for number, text in enumerate(read_back))
     assert all(text == visible(part.body) for text, part in zip(read_back, message.parts, strict=True))

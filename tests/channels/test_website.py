@@ -146,7 +146,7 @@ def document(**changes: Any) -> Document:
 
 
 def message(website: Website, key: str = "k1", picture: Picture | None = None, **changes: Any) -> Message:
-    return website.render(document(**changes), key, picture).model_copy(update={"due_at": START})
+    return website.render(document(**changes), key, (picture,) if picture else ()).model_copy(update={"due_at": START})
 
 
 def picture(town: Town) -> Picture:
@@ -193,7 +193,7 @@ def test_a_link_that_is_no_address_makes_no_button(website: Website) -> None:
 
 def test_a_templates_topic_reaches_the_site(website: Website) -> None:
     template = Template("---\nname: Mẫu\ntopic: Ý tưởng sáng tạo trẻ\n---\n# Tiêu đề\n\nThân bài.")
-    made = website.render(template.render({}, {}, {}), "k", None)
+    made = website.render(template.render({}, {}, {}), "k")
     assert made.extra["topics"] == ["Ý tưởng sáng tạo trẻ"]
 
 
@@ -212,7 +212,7 @@ def test_limits_hold_to_the_character(website: Website, field: str, limit: int) 
 
 
 def test_what_is_missing_is_said(website: Website, town: Town) -> None:
-    empty = website.render(Document(title=" ", blocks=()), "k", picture(town).model_copy(update={"alt": ""}))
+    empty = website.render(Document(title=" ", blocks=()), "k", (picture(town).model_copy(update={"alt": ""}),))
     found = {(problem.level, problem.field) for problem in website.validate(empty)}
     assert found == {("error", "title"), ("error", "body"), ("warning", "picture")}
 

@@ -40,7 +40,7 @@ def zalo(scene: Scene, tools: Tools, **changed: Any) -> Zalo:
 
 
 async def staged(channel: Zalo, scene: Scene, number: int = 1) -> tuple[Any, Handle]:
-    message = channel.render(document(number), f"khoa-{number}", scene.picture())
+    message = channel.render(document(number), f"khoa-{number}", (scene.picture(),))
     handle = await channel.stage(message, 0)
     assert isinstance(handle, Pending)
     ready = await channel.stage(message, 0, handle.handle)
@@ -60,7 +60,7 @@ async def api(wire: Wire, scene: Scene, path: str, **request: Any) -> dict[str, 
 
 
 def test_an_article_carries_title_description_body_link_and_source(scene: Scene, tools: Tools) -> None:
-    message = zalo(scene, tools, author="UBND phường").render(document(3), "k", scene.picture())
+    message = zalo(scene, tools, author="UBND phường").render(document(3), "k", (scene.picture(),))
     part = message.parts[0]
     assert part.title == "Thông báo số 3 của phường"
     assert part.summary == "Lịch làm việc mới của Bộ phận Một cửa."
@@ -90,7 +90,7 @@ def test_the_channels_own_words_stand_in(scene: Scene, tools: Tools) -> None:
 def test_a_missing_summary_is_the_lead_cut_at_a_word(scene: Scene, tools: Tools) -> None:
     long = replace(document(1), summary="", blocks=(Block("paragraph", (Span("phường " * 100),)),))
     channel = zalo(scene, tools)
-    message = channel.render(long, "k", scene.picture())
+    message = channel.render(long, "k", (scene.picture(),))
     assert len(message.parts[0].summary) <= 300 and message.parts[0].summary.endswith("phường…")
     assert channel.validate(message) == []
 
@@ -101,11 +101,11 @@ def test_a_missing_summary_is_the_lead_cut_at_a_word(scene: Scene, tools: Tools)
         ({"title": "ờ" * 151}, "title", "Tiêu đề dài 151 ký tự; Zalo cho tối đa 150"),
         ({"title": ""}, "title", "phải có tiêu đề"),
         ({"summary": "ờ" * 301}, "summary", "dài 301 ký tự"),
-        ({"picture": None}, "picture", "phải có ảnh bìa"),
+        ({"pictures": ()}, "picture", "phải có ảnh bìa"),
         ({"body": " "}, "body", "chưa có nội dung"),
-        ({"picture": Picture(sha256="a", mime="image/png", width=10, height=10, alt="")}, "picture", "JPEG"),
+        ({"pictures": (Picture(sha256="a", mime="image/png", width=10, height=10, alt=""),)}, "picture", "JPEG"),
         (
-            {"picture": Picture(sha256="a", mime="image/jpeg", width=1281, height=10, alt="")},
+            {"pictures": (Picture(sha256="a", mime="image/jpeg", width=1281, height=10, alt=""),)},
             "picture",
             "1.280",
         ),
@@ -115,7 +115,7 @@ def test_what_zalo_would_refuse_is_said_before(
     scene: Scene, tools: Tools, changed: dict[str, Any], field: str, words: str
 ) -> None:
     channel = zalo(scene, tools)
-    message = channel.render(document(1), "k", scene.picture())
+    message = channel.render(document(1), "k", (scene.picture(),))
     part = message.parts[0].model_copy(update=changed)
     problems = channel.validate(message.model_copy(update={"parts": (part,)}))
     assert [(problem.level, problem.field) for problem in problems] == [("error", field)]
@@ -154,7 +154,7 @@ async def test_staging_asks_again_at_growing_distances_and_then_gives_up_for_a_w
     monkeypatch.setattr(ZaloTwin, "create_looks", 99)
     monkeypatch.setattr(ZaloTwin, "processing_seconds", 9999)
     channel = zalo(scene, tools)
-    message = channel.render(document(1), "k", scene.picture())
+    message = channel.render(document(1), "k", (scene.picture(),))
     outcome = await channel.stage(message, 0)
     waits = []
     while isinstance(outcome, Pending):
@@ -175,7 +175,7 @@ async def test_a_second_attempt_uses_the_draft_of_the_first(scene: Scene, tools:
 
 async def test_a_forgotten_draft_is_made_again(scene: Scene, tools: Tools) -> None:
     channel = zalo(scene, tools)
-    message = channel.render(document(1), "k", scene.picture())
+    message = channel.render(document(1), "k", (scene.picture(),))
     pending = await channel.stage(message, 0, Handle(data={"token": "da-mat", "looks": 5}))
     assert isinstance(pending, Pending) and pending.handle.data["token"] != "da-mat"
     assert isinstance(await channel.stage(message, 0, pending.handle), Handle)
@@ -183,10 +183,10 @@ async def test_a_forgotten_draft_is_made_again(scene: Scene, tools: Tools) -> No
 
 async def test_a_dead_token_while_waiting_is_said(scene: Scene, tools: Tools) -> None:
     channel = zalo(scene, tools)
-    pending = await channel.stage(channel.render(document(1), "k", scene.picture()), 0)
+    pending = await channel.stage(channel.render(document(1), "k", (scene.picture(),)), 0)
     assert isinstance(pending, Pending)
     await scene.order("zalo", "expire_token", "verify")
-    outcome = await channel.stage(channel.render(document(1), "k", scene.picture()), 0, pending.handle)
+    outcome = await channel.stage(channel.render(document(1), "k", (scene.picture(),)), 0, pending.handle)
     assert isinstance(outcome, Refused) and outcome.reason is Reason.UNAUTHORIZED
 
 
@@ -208,16 +208,16 @@ async def test_without_an_id_it_is_found_by_title_and_time(scene: Scene, tools: 
         message, handle = await staged(channel, scene, number)
         await channel.publish(message, 0, handle, ())
     since = scene.clock() + timedelta(minutes=20)
-    first = channel.render(document(0), "k", scene.picture())
+    first = channel.render(document(0), "k", (scene.picture(),))
     assert (await channel.find(first, 0, EMPTY, START)).verdict == "out"
     assert (await channel.find(first, 0, EMPTY, since)).verdict == "absent"
-    other = channel.render(document(99), "k", scene.picture())
+    other = channel.render(document(99), "k", (scene.picture(),))
     assert (await channel.find(other, 0, EMPTY, START)).verdict == "absent"
 
 
 async def test_an_empty_or_failing_list_proves_nothing(scene: Scene, tools: Tools) -> None:
     channel = zalo(scene, tools)
-    message = channel.render(document(1), "k", scene.picture())
+    message = channel.render(document(1), "k", (scene.picture(),))
     assert (await channel.find(message, 0, EMPTY, START)).verdict == "unclear"
     _, handle = await staged(channel, scene)
     await scene.order("zalo", "garbage", "getdetail")
@@ -252,7 +252,9 @@ async def test_a_hidden_trial_never_shows(scene: Scene, tools: Tools) -> None:
 
 async def test_a_cover_that_zalo_cannot_fetch_is_a_refusal(scene: Scene, tools: Tools) -> None:
     channel = zalo(scene, tools)
-    message = channel.render(document(1), "k", Picture(sha256="0" * 64, mime="image/jpeg", width=10, height=10, alt=""))
+    message = channel.render(
+        document(1), "k", (Picture(sha256="0" * 64, mime="image/jpeg", width=10, height=10, alt=""),)
+    )
     outcome = await channel.stage(message, 0)
     assert isinstance(outcome, Refused) and outcome.reason is Reason.REJECTED
     bare = channel.render(document(1), "k")

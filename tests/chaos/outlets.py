@@ -65,7 +65,7 @@ class Keyed(Channel):
 
     settings: ChaosSettings
 
-    def render(self, document: Document, key: str, picture: Picture | None = None) -> Message:
+    def render(self, document: Document, key: str, pictures: tuple[Picture, ...] = ()) -> Message:
         part = Part(title=document.title, body=plain(document.blocks), link=document.link, marker=document.link or key)
         return Message(kind=self.kind, key=key, parts=(part,))
 

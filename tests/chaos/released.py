@@ -31,7 +31,30 @@ def fill_0001(connection: Connection, wards: int = 2, deliveries: int = 60) -> N
             )
 
 
-FILL: dict[str, Callable[[Connection], None]] = {"0001": fill_0001}
+def fill_0002(connection: Connection, wards: int = 2) -> None:
+    """The same, and in each ward an approved post with a photo."""
+    fill_0001(connection, wards, 12)
+    for ward in range(1, wards + 1):
+        id, photo = 100 + ward, f"{ward:064x}"
+        _put(connection, "media", id=id, ward_id=ward, sha256=photo, mime="image/jpeg", size=9, width=40, height=30,
+             alt="Sân nhà văn hóa", name="", created_at=AT)  # fmt: skip
+        _put(connection, "post", id=id, ward_id=ward, campaign_id=ward, title="Tin", summary="", body="Bà con nhớ.", fields="{}",
+             link="", source_name="", source_url="", card=True, card_words="", media_id=id, due_at=DUE, grace_minutes=360,
+             local_time="20/12/2026 08h00", urgency="normal", text_digest="", repeat_ok=False, state="approved", note="",
+             digest=_approved(ward, photo), author_id=2 * ward, approver_id=2 * ward + 1, approved_at=AT, created_at=AT,
+             updated_at=AT, revision=1)  # fmt: skip
+        _put(connection, "variant", id=id, ward_id=ward, post_id=id, outlet_id=ward)
+
+
+def fill_0003(connection: Connection, wards: int = 2) -> None:
+    """The same in the words of 0003, which knows a post's photo as its first picture."""
+    fill_0002(connection, wards)
+    for ward in range(1, wards + 1):
+        id = 100 + ward
+        _put(connection, "post_picture", id=id, ward_id=ward, post_id=id, media_id=id, position=0, alt="")
+
+
+FILL: dict[str, Callable[[Connection], None]] = {"0001": fill_0001, "0002": fill_0002, "0003": fill_0003}
 """The data of each released schema that is not the newest: a new migration needs its predecessor here."""
 
 
@@ -52,8 +75,8 @@ def _ward(connection: Connection, ward: int) -> None:
     _put(connection, "variant", id=ward, ward_id=ward, post_id=ward, outlet_id=ward)
 
 
-def _approved(ward: int) -> str:
-    """The digest of the post as schema 0001's program made it."""
+def _approved(ward: int, photo: str | None = None) -> str:
+    """The digest of the post as the programs of schemas 0001 and 0002 made it."""
     said = [
         ward,
         ward,
@@ -66,7 +89,7 @@ def _approved(ward: int) -> str:
         "",
         True,
         "",
-        None,
+        photo,
         None,
         DUE.isoformat(),
         360,

@@ -38,7 +38,7 @@ class Keyed(Channel):
     spacing_seconds: ClassVar[int] = 1
     parts_of: ClassVar[int] = 1
 
-    def render(self, document: Document, key: str, picture: Picture | None = None) -> Message:
+    def render(self, document: Document, key: str, pictures: tuple[Picture, ...] = ()) -> Message:
         body = plain(document.blocks)
         part = Part(title=document.title, body=body, link=document.link, marker=document.link or key)
         return Message(kind=self.kind, key=key, parts=(part,) * self.parts_of)

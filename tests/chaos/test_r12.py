@@ -53,10 +53,10 @@ class Mixed(Scripted):
     settle_seconds: ClassVar[int] = 5
     port: ClassVar[int] = 0
 
-    def render(self, document: Document, key: str, picture: Picture | None = None) -> Message:
+    def render(self, document: Document, key: str, pictures: tuple[Picture, ...] = ()) -> Message:
         if document.title == "crash" and key != PREVIEW_KEY:
             raise ZeroDivisionError("a bug in the renderer")
-        return super().render(document, key, picture)
+        return super().render(document, key, pictures)
 
     async def publish(self, message: Message, part: int, handle: Handle, earlier: tuple[str, ...]) -> Outcome:
         title = message.parts[part].title

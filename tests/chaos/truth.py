@@ -116,7 +116,7 @@ class Truth(Channel):
     class Settings(ChannelSettings):
         url: str = ""
 
-    def render(self, document: Document, key: str, picture: Picture | None = None) -> Message:
+    def render(self, document: Document, key: str, pictures: tuple[Picture, ...] = ()) -> Message:
         body = plain(document.blocks)
         part = Part(title=document.title, body=body, link=document.link, marker=document.link or key)
         return Message(kind=self.kind, key=key, parts=(part,))

@@ -17,6 +17,7 @@ from sqlalchemy import Engine, create_engine, event, inspect
 from sqlalchemy.engine import make_url
 from sqlmodel import col, select
 
+from campaigns import photos
 from campaigns.approving import digest_of
 from campaigns.audit import verify
 from store.engine import MIGRATIONS, OldSchema, Store
@@ -129,6 +130,8 @@ def _goes_on(url: str, was_rows: dict[str, str]) -> list[str]:
             for post in session.exec(select(Post)).all():
                 if digest_of(session, post) != post.digest:
                     wrong.append("an approved post is no longer approved")
+                if [shot.media.id for shot in photos.of_post(session, post)] != [post.media_id] * bool(post.media_id):
+                    wrong.append("a post has lost its photo, or has one that it had not")
             me = session.exec(select(Instance)).all()
             if len(me) != 1 or not me[0].seed:
                 wrong.append("no identity, or two")
@@ -200,7 +203,7 @@ def _picture(url: str, only: set[str] | None = None) -> tuple[Schema, dict[str, 
 
 
 ADDED = {"outlet": {"rest_until", "renewing", "renewing_at"}, "post": {"urgency", "text_digest", "repeat_ok"},
-         "delivery": {"rank", "hold_id"}, "worker": {"role", "passed_at"}}  # fmt: skip
+         "delivery": {"rank", "hold_id"}, "worker": {"role", "passed_at"}, "media": {"original"}, "article": {"gallery"}}  # fmt: skip
 GREW = {"delivery_move"}
 
 

@@ -4,14 +4,14 @@ from fastapi import APIRouter, Request
 from fastapi.responses import RedirectResponse, Response
 from sqlmodel import Session
 
-from campaigns import drafting, library, photos, urgency, views
+from campaigns import drafting, library, urgency, views
 from campaigns.drafting import Draft, Stale
 from campaigns.people import Action, Mistake
 from campaigns.timetable import local
 from content.pictures import PictureMistake
 from content.templates import format_time
-from store.tables import Media, Post, Template
-from web.console import sheets
+from store.tables import Post, Template
+from web.console import album, sheets
 from web.console.pages import done, fragment, page, wants_fragment
 from web.console.sheets import Sheet
 from web.forms import Form, Typed
@@ -97,17 +97,17 @@ def check(request: Request, here: Visitor, form: Form) -> Response:
 
 @router.post("/soan/anh")
 def photo(request: Request, here: Visitor, form: Form) -> Response:
-    """Keep a photo in the media library and give the sheet's picture block with it."""
+    """Keep photos in the media library, or move one, and give the sheet's picture block (the whole sheet without scripts)."""
     here.require(Action.WRITE)
-    error = ""
+    error = album.receive(here, form)
+    if not wants_fragment(request):
+        with here.store.read() as session:
+            found = _typed_sheet(here, session, form)
+        found.errors = {"photo": error} if error else {}
+        return _page(request, here, found, 422 if error else 200)
     with here.store.read() as session:
-        media_id = form.number("media_id")
-        media = views.mine(session, Media, media_id, here.ward_id) if media_id else None
-    try:
-        media = _photo(here, form) or media
-    except PictureMistake as mistake:
-        error = str(mistake)
-    return fragment(here, "photo.html", 422 if error else 200, media=media, error=error)
+        shots = album.shots(session, here, album.chosen(form))
+    return fragment(here, "photo.html", 422 if error else 200, shots=shots, error=error)
 
 
 @router.get("/bai/{post_id:int}/gui")
@@ -149,22 +149,12 @@ def _review(request: Request, here: Here, post_id: int, status: int = 200) -> Re
 def _keep(here: Here, form: Typed) -> Post:
     here.require(Action.WRITE)
     post_id = form.number("post_id")
-    media = _photo(here, form)
+    if error := album.receive(here, form):
+        raise PictureMistake(error)
     with here.store.write() as session:
         draft: Draft = sheets.typed_draft(session, here, form)
-        if media is not None:
-            draft.media_id = media.id
         post = views.mine(session, Post, post_id, here.ward_id) if post_id else None
         return drafting.save(session, here.actor, here.ward, draft, here.now, post, form.number("revision") or 0)
-
-
-def _photo(here: Here, form: Typed) -> Media | None:
-    data = form.file("photo")
-    if data is None:
-        return None
-    clean = photos.clean(data)
-    with here.store.write() as session:
-        return photos.keep(session, here.actor, here.ward_id, clean, here.desk.files, form.line("photo_alt"), here.now)
 
 
 def _typed_sheet(here: Here, session: Session, form: Typed) -> Sheet:

@@ -10,13 +10,15 @@ from campaigns import drafting, library, repeating, urgency, views
 from campaigns.catalogue import fold
 from campaigns.drafting import Draft, Preview
 from campaigns.people import Mistake
+from campaigns.photos import Shot
 from campaigns.repeating import Echo
 from campaigns.timetable import TimetableMistake, holiday, local, moment, next_slot, quiet
 from channels.contract import Problem
 from content import templates
 from content.templates import Template as Parsed
 from content.templates import format_date, format_time
-from store.tables import Campaign, Media, Outlet, Post, Task, Template
+from store.tables import Campaign, Outlet, Post, Task, Template
+from web.console import album
 from web.forms import Typed
 from web.session import Here
 
@@ -55,7 +57,7 @@ class Sheet:
     outlets: list[Outlet]
     tasks: list[Task]
     campaigns: list[Campaign]
-    media: Media | None
+    shots: list[Shot]
     post: Post | None = None
     revision: int = 0
     errors: dict[str, str] = field(default_factory=dict)
@@ -124,7 +126,7 @@ def typed_draft(session: Session, here: Here, form: Typed) -> Draft:
         source_url=form.text("source_url"),
         card=form.on("card"),
         card_words=form.text("card_words"),
-        media_id=None if form.on("no_photo") else form.number("media_id"),
+        pictures=album.chosen(form),
         day=form.text("day"),
         clock=form.text("clock"),
         outlet_ids=list(dict.fromkeys(form.numbers("outlet"))),
@@ -152,7 +154,7 @@ def sheet(session: Session, here: Here, draft: Draft, post: Post | None = None, 
         outlets=views.outlets(session, here.ward_id),
         tasks=list(session.exec(views.of_ward(Task, here.ward_id).order_by(Task.id)).all()),
         campaigns=_campaigns(session, here),
-        media=views.mine(session, Media, draft.media_id, here.ward_id) if draft.media_id else None,
+        shots=album.shots(session, here, draft.pictures),
         post=post,
         revision=revision or (post.revision if post else 0),
     )

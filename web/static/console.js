@@ -69,9 +69,10 @@ composer?.addEventListener("submit", (event) => {
 
 // A photo that has arrived belongs into the previews and the draft.
 document.addEventListener("htmx:after:swap", () => {
-  const media = document.querySelector("#photo [name=media_id]");
-  if (!media || media.value === (media.closest("#photo").dataset.shown ?? "")) return;
-  media.closest("#photo").dataset.shown = media.value;
+  const block = document.querySelector("#photo");
+  const shown = [...(block?.querySelectorAll("[name=picture]") ?? [])].map((photo) => photo.value).join(",");
+  if (!block || shown === (block.dataset.shown ?? "")) return;
+  block.dataset.shown = shown;
   composer.dispatchEvent(new Event("change", { bubbles: true }));
 });
 
