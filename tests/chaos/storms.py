@@ -73,12 +73,12 @@ def storm(store: Store, folder: Path, size: Size, seed: int) -> Result:
 
 
 def _made(store: Store, folder: Path, port: int, size: Size, seed: int) -> World:
-    made = World(store.url, str(folder), port, time.time(), SCALE)
+    made = World(store.url, str(folder), port, time.time(), scale=0.0)  # its clock stands still while it is built
     places = world.furnish(store, made, size.wards)
     spread = timedelta(seconds=size.kills * SECONDS_A_KILL * SCALE)
     keys = world.deliveries(store, made, places, size.deliveries, seed, spread)
     (folder / "keys.json").write_text(json.dumps(keys))
-    return made
+    return replace(made, began=time.time(), scale=SCALE)
 
 
 def _taken_up(before: dict[str, Any]) -> World:

@@ -25,6 +25,7 @@ from tests.chaos.clock import FastClock
 LETTERS = "abbccd"
 """The outlets of each ward: one keyed, two staged, two looked up, one blind."""
 LONG = timedelta(days=400)
+ROUNDS = 5
 
 
 @dataclass(frozen=True)
@@ -125,18 +126,18 @@ def approved(session: Session, desk: Desk, place: Place, number: int, within: ti
 
 
 def deliveries(store: Store, world: World, places: list[Place], number: int, seed: int, spread: timedelta) -> list[str]:
-    """``number`` approved deliveries, each post one to every outlet of its ward, falling due evenly over ``spread`` from now; gives their keys."""
+    """``number`` approved deliveries, each post ROUNDS to every outlet of its ward, falling due evenly over ``spread`` from now; gives their keys."""
     chance, desk = Random(seed), world.desk(Wire())
     now, rows = desk.now(), []
     posts: dict[int, Post] = {}
     with store.write() as session:
         for each in range(number):
             turn, ward = divmod(each, len(places))
-            number_of_post, position = divmod(turn, len(places[ward].outlets))
-            if position == 0:
-                posts[ward] = approved(session, desk, places[ward], number_of_post)
+            here = places[ward].outlets
+            if turn % (ROUNDS * len(here)) == 0:
+                posts[ward] = approved(session, desk, places[ward], turn)
             due = now + spread * (each / number) + timedelta(microseconds=each)
-            rows.append(row(posts[ward], places[ward].outlets[position][0], new_key(chance), due, now))
+            rows.append(row(posts[ward], here[turn % len(here)][0], new_key(chance), due, now))
     with store.write() as session:
         for start in range(0, number, 500):
             session.execute(insert(Delivery), rows[start : start + 500])
