@@ -31,7 +31,7 @@ browser:
 	command -v chromium >/dev/null || { apt-get update -qq && apt-get install -y -qq --no-install-recommends chromium >/dev/null; }
 
 tools:
-	{ command -v systemd-analyze && command -v strace; } >/dev/null || { apt-get update -qq && apt-get install -y -qq --no-install-recommends systemd strace >/dev/null; }
+	{ command -v systemd-analyze && command -v strace && command -v icecast2; } >/dev/null || { apt-get update -qq && apt-get install -y -qq --no-install-recommends systemd strace icecast2 >/dev/null; }
 
 run: setup ## the demo of both wards at http://127.0.0.1:8000/quan-tri
 	exec $(BIN)/lantoa demo

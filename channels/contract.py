@@ -171,9 +171,13 @@ class Problem(_Value):
 
 
 class Handle(_Value):
-    """What ``stage`` prepared and nobody can see yet; opaque to the core, kept with the delivery."""
+    """What ``stage`` prepared and nobody can see yet; opaque to the core, kept with the delivery.
+
+    ``remote_id`` is set by what is Pending and visible already: under it ``withdraw`` can stop it meanwhile.
+    """
 
     data: dict[str, Any] = {}
+    remote_id: str | None = None
 
 
 EMPTY = Handle()

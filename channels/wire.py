@@ -322,6 +322,11 @@ def _was_sent(error: BaseException, visible: VisibleTransport | None) -> bool:
     return not any(isinstance(one, nothing_left) for one in (error, error.__cause__))
 
 
+def digest(user: str, password: str) -> httpx.Auth:
+    """Digest authentication (RFC 7616) for ``call``: the first request is answered with a challenge, the second is meant."""
+    return httpx.DigestAuth(user, password)
+
+
 def as_json(value: Any) -> str:
     """Compact JSON that keeps Vietnamese letters as they are, for APIs that take JSON inside a parameter."""
     return jsonlib.dumps(value, ensure_ascii=False, separators=(",", ":"))

@@ -12,6 +12,7 @@ import tempfile
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from typing import Literal
 
 import imageio_ffmpeg
 
@@ -95,6 +96,29 @@ def measure(sound: bytes | Path) -> Loudness:
     return Loudness(_loudness(report), _last(_PEAK, report), len(raw) / 2 / 8000)
 
 
+def telephone(sound: Path, law: Literal["alaw", "ulaw"]) -> bytes:
+    """A sound file as G.711 (8 kHz, mono, one byte a sample), for loudspeakers that take RTP; raises AudioMistake.
+
+    G.711 carries 300 to 3400 Hz: what lies above is taken away first, so that it does not fold back as noise.
+    """
+    shape = f"{_MONO},aresample=8000:filter_size=64,lowpass=f=3400,alimiter=limit=0.89:level=false"
+    coded = {"alaw": "alaw", "ulaw": "mulaw"}[law]
+    raw, _ = _ffmpeg(*_input(sound), "-vn", "-af", shape, "-ar", "8000", "-c:a", f"pcm_{coded}", "-f", coded, "pipe:1")
+    return raw
+
+
+def lighter(sound: Path, kilobits: int) -> bytes:
+    """A sound file as mono MP3 of so many kilobits a second, for devices with little room; raises AudioMistake."""
+    mp3, _ = _ffmpeg(*_input(sound), "-vn", "-af", _MONO, "-map_metadata", "-1", "-c:a", "libmp3lame",
+                     "-b:a", f"{kilobits}k", "-f", "mp3", "pipe:1")  # fmt: skip
+    return mp3
+
+
+def untagged(mp3: bytes) -> bytes:
+    """An MP3 without the ID3v2 tag at its head (https://id3.org/id3v2.3.0, 3.1): nothing but frames."""
+    return mp3[_tag(mp3) :]
+
+
 def _sounds(folder: Path, speech: bytes, hertz: int) -> tuple[Path, Path, Path]:
     opening = _put(folder / "opening.wav", chime(hertz))
     closing = _put(folder / "closing.wav", chime(hertz, closing=True))
@@ -126,12 +150,13 @@ def _mix(
 
 
 def _length(mp3: bytes) -> float:
-    tag = (
-        sum(byte << shift for byte, shift in zip(mp3[6:10], (21, 14, 7, 0), strict=True)) + 10
-        if mp3[:3] == b"ID3"
-        else 0
-    )
-    return (len(mp3) - tag) / _BYTES_A_SECOND
+    return (len(mp3) - _tag(mp3)) / _BYTES_A_SECOND
+
+
+def _tag(mp3: bytes) -> int:
+    if mp3[:3] != b"ID3":
+        return 0
+    return sum(byte << shift for byte, shift in zip(mp3[6:10], (21, 14, 7, 0), strict=True)) + 10
 
 
 def _tags(title: str, station: str, synthetic: bool) -> list[str]:

@@ -7,6 +7,19 @@ from channels.contract import Deferred, Reason, Refused
 _FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 _CLOSED = frozenset({errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.ENOENT, errno.EEXIST})
 
+UNPLUGGED = Deferred(
+    reason=Reason.UNREACHABLE,
+    detail="Chưa thấy USB ở thư mục chương trình; hãy cắm USB vào máy, hệ thống sẽ tự ghi tiếp.",
+)
+NO_SOUND = (
+    "Bản tin chưa có âm thanh nên chưa phát thẳng ra loa được; hãy đính bản thu của phát thanh viên, "
+    "hoặc chọn cách phát «Thư mục, USB» để đọc trực tiếp."
+)
+ONLY_PREVIEW = (
+    "Bản tin mới có bản nghe thử bằng giọng tổng hợp, không phát thẳng ra loa; hãy đính bản thu của phát thanh viên. "
+    "Khi khẩn cấp, bật «Cho phép phát thẳng bản nghe thử» trong thiết lập kênh."
+)
+
 
 def not_written(error: OSError) -> Deferred | Refused:
     """Nothing was made visible: a full disk is waited for, a closed folder needs a person."""

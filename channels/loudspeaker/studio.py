@@ -10,7 +10,7 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from channels.loudspeaker.days import ASIDE, ending
-from content.audio import programme
+from content.audio import Programme, programme
 from content.speech import Region
 from content.voice import speak
 
@@ -27,6 +27,7 @@ class Take(BaseModel):
     seconds: int
     loudness: float
     sha256: str
+    synthetic: bool = True
 
 
 def take_of(data: object) -> Take | None:
@@ -37,18 +38,39 @@ def take_of(data: object) -> Take | None:
         return None
 
 
-def record(folder: Path, key: str, script: str, title: str, station: str, region: Region, now: datetime) -> Take:
-    """Speak and level a script, or find it already made; raises VoiceMistake, AudioMistake, OSError."""
+def record(
+    folder: Path,
+    key: str,
+    script: str,
+    title: str,
+    station: str,
+    region: Region,
+    now: datetime,
+    recording: bytes | None = None,
+) -> Take:
+    """Level the announcer's ``recording``, or speak the script; found again when it is already made.
+
+    Raises VoiceMistake, AudioMistake, OSError.
+    """
     aside = folder / ASIDE
     aside.mkdir(parents=True, exist_ok=True)
     _sweep(aside, now)
-    name = f"{ending(key)}-{hashlib.sha256(f'{region}|{title}|{script}'.encode()).hexdigest()[:16]}"
-    return _made_before(aside, name) or _make(aside, name, script, title, station, region, now)
+    told = f"{region}|{title}|{script}".encode() if recording is None else recording
+    name = f"{ending(key)}-{hashlib.sha256(told).hexdigest()[:16]}"
+    if made := _made_before(aside, name):
+        return made
+    speech = speak(script, region) if recording is None else recording
+    return _make(aside, name, programme(speech, title, station, synthetic=recording is None), recording is None, now)
+
+
+def where(folder: Path, take: Take) -> Path:
+    """Where a take lies, or would lie."""
+    return folder / ASIDE / Path(take.file).name
 
 
 def whole(folder: Path, take: Take) -> Path | None:
     """Where a take lies, or None where it is gone or not what it was."""
-    path = folder / ASIDE / Path(take.file).name
+    path = where(folder, take)
     try:
         return path if hashlib.sha256(path.read_bytes()).hexdigest() == take.sha256 else None
     except FileNotFoundError:
@@ -57,7 +79,7 @@ def whole(folder: Path, take: Take) -> Path | None:
 
 def forget(folder: Path, take: Take) -> None:
     """Remove a take that has been moved into its programme."""
-    path = folder / ASIDE / Path(take.file).name
+    path = where(folder, take)
     with suppress(OSError):
         path.with_suffix(".json").unlink(missing_ok=True)
         path.unlink(missing_ok=True)
@@ -71,13 +93,13 @@ def _made_before(aside: Path, name: str) -> Take | None:
     return take if whole(aside.parent, take) else None
 
 
-def _make(aside: Path, name: str, script: str, title: str, station: str, region: Region, now: datetime) -> Take:
-    made = programme(speak(script, region), title, station, synthetic=True)
+def _make(aside: Path, name: str, made: Programme, synthetic: bool, now: datetime) -> Take:
     take = Take(
         file=f"{name}.mp3",
         seconds=round(made.seconds),
         loudness=made.integrated,
         sha256=hashlib.sha256(made.mp3).hexdigest(),
+        synthetic=synthetic,
     )
     _put(aside / take.file, made.mp3, now)
     _put(aside / f"{name}.json", take.model_dump_json().encode(), now)
@@ -97,7 +119,7 @@ def _put(path: Path, content: bytes, now: datetime) -> None:
 
 def _sweep(aside: Path, now: datetime) -> None:
     oldest = (now - _FORGOTTEN).timestamp()
-    for path in [*aside.glob("*.mp3"), *aside.glob("*.json")]:
+    for path in (found for kind in ("*.mp3", "*.json", "*.alaw", "*.ulaw") for found in aside.glob(kind)):
         with suppress(OSError):
             if path.stat().st_mtime < oldest:
                 path.unlink()

@@ -28,6 +28,7 @@ from channels.contract import (
 from channels.loudspeaker import days, studio
 from channels.loudspeaker.adapter import Loudspeaker
 from channels.loudspeaker.settings import LoudspeakerSettings
+from channels.loudspeaker.transports.folder import Folder
 from channels.pages import card as preview
 from channels.twin import Place
 from channels.wire import Wire
@@ -276,7 +277,8 @@ async def test_a_crash_in_the_middle_leaves_nothing_half_and_the_next_try_mends_
 
 
 def days_put(channel: Loudspeaker, said: Message) -> None:
-    channel._publish(said, 0, Handle())
+    assert isinstance(channel.transport, Folder)
+    channel.transport._publish(said, 0, Handle())
 
 
 @pytest.mark.parametrize(

@@ -16,6 +16,8 @@ ON_THE_NETWORK = {
     "channels/wire.py": {"httpx", "aiohttp", "httpcore", "httpx_aiohttp", "socket"},
     "channels/guard.py": {"socket"},
     "channels/rehearsing.py": {"socket"},  # hands the twins' server a socket that is already bound
+    "channels/loudspeaker/transports/icecast.py": {"socket"},  # a stream of a quarter of an hour, in a thread of its own
+    "channels/loudspeaker/transports/rtp.py": {"socket"},  # UDP
     "channels/telegram/api.py": {"telegram"},  # python-telegram-bot, on the wire's own transport
     "channels/telegram/adapter.py": {"telegram"},  # its types; requests are made in api.py alone
 }
