@@ -559,6 +559,7 @@ class Article(SQLModel, table=True):
     summary: str = ""
     html: str = Field(sa_type=Text)
     picture: dict[str, Any] | None = Field(default=None, sa_type=JSON)
+    gallery: list[dict[str, Any]] = Field(default_factory=list, sa_type=JSON)
     topics: list[str] = Field(default_factory=list, sa_type=JSON)
     source_name: str = ""
     source_url: str = ""
@@ -584,7 +585,6 @@ class Source(SQLModel, table=True):
     failures: int = 0
     error: str = ""
 
-    gallery: list[dict[str, Any]] = Field(default_factory=list, sa_type=JSON)
 
 class SourceItem(SQLModel, table=True):
     """One item of a feed, remembered for good; ``fingerprint`` is the same for the same article in any feed."""
