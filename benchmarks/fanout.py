@@ -12,6 +12,7 @@ import sys
 import time
 from collections.abc import Callable
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -83,21 +84,10 @@ async def work(courier: Courier, role: str, pace: Pace) -> None:
         while not await asyncio.to_thread(_over, courier):
             if not await fanning.lend_a_hand(courier, pace=pace):
                 await asyncio.sleep(0.02)
-    elif pace == Pace():
-        await courier.deliver(1)
     else:
-        await _with_pace(courier, pace)
-    await courier.desk.wire.close()
-
-
-async def _with_pace(courier: Courier, pace: Pace) -> None:
-    """As ``deliver``, with more in flight than a channel has by default."""
-    usual = fanning.Pace.of
-    fanning.Pace.of = classmethod(lambda cls, certainty: pace)  # type: ignore[method-assign,assignment]
-    try:
+        courier.drain = partial(fanning.drain, pace=pace)
         await courier.deliver(1)
-    finally:
-        fanning.Pace.of = usual  # type: ignore[method-assign]
+    await courier.desk.wire.close()
 
 
 def _over(courier: Courier) -> bool:

@@ -49,7 +49,7 @@ async def _run(house: House, recipients: int) -> dict[str, float]:
     await daemon.prepare(utc_now() + timedelta(minutes=5))
     due = _spread(house, utc_now() + timedelta(seconds=LEAD))
     late: dict[str, float] = {}
-    Single.heard = staticmethod(lambda message: _note(late, due, message))  # type: ignore[assignment]
+    Single.heard = lambda message: _note(late, due, message)
     running = asyncio.create_task(daemon.run())
     begun = time.monotonic()
     while len(late) < len(due) and time.monotonic() < begun + LEAD + SECONDS + 60:
@@ -57,7 +57,7 @@ async def _run(house: House, recipients: int) -> dict[str, float]:
     busy = await asyncio.to_thread(_draining, house) if recipients else True
     daemon.stop()
     await running
-    Single.heard = staticmethod(lambda message: None)  # type: ignore[assignment]
+    Single.heard = lambda message: None
     if len(late) < len(due):
         raise RuntimeError(f"{len(late)} of {len(due)} went out: the row does not count")
     every = sorted(late.values())

@@ -8,11 +8,11 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
-from sqlalchemy import bindparam, func, text
+from sqlalchemy import CursorResult, Result, bindparam, func, text
 from sqlalchemy.sql.elements import ColumnElement
-from sqlmodel import Session, col, select, update
+from sqlmodel import Session, SQLModel, col, select, update
 
 from campaigns import outlets
 from campaigns.audit import MACHINE, record
@@ -20,7 +20,7 @@ from campaigns.fates import Fate
 from channels.contract import Capability, Certainty, Channel
 from store.tables import Delivery, Metric, Outlet, Recipient, Utc
 
-ROWS: Any = Recipient.__table__  # type: ignore[attr-defined]
+ROWS = SQLModel.metadata.tables[str(Recipient.__tablename__)]
 EVENT = "delivery.fan_out"
 
 _ENLIST = text("""
@@ -100,13 +100,13 @@ def fans_out(kind: type[Channel]) -> bool:
 def enlist(session: Session, delivery: Delivery, now: datetime) -> int:
     """A row for each active subscriber of the delivery's outlet who has none yet; gives how many are new."""
     values = {"delivery": delivery.id, "outlet": delivery.outlet_id, "now": now}
-    return int(session.execute(_ENLIST, values).rowcount)  # type: ignore[attr-defined]
+    return _changed(session.execute(_ENLIST, values))
 
 
 def drop_unsubscribed(session: Session, delivery: Delivery) -> int:
     """Who unsubscribed since the list was made is not sent to; gives how many."""
     done = session.execute(_UNSUBSCRIBED, {"delivery": delivery.id, "outlet": delivery.outlet_id})
-    return int(done.rowcount)  # type: ignore[attr-defined]
+    return _changed(done)
 
 
 def take(session: Session, delivery_id: int, fence: int, epoch: str, now: datetime, limit: int) -> list[Taken]:
@@ -217,9 +217,11 @@ def recover(session: Session, which: ColumnElement[bool], now: datetime) -> int:
         delivery = session.get_one(Delivery, delivery_id)
         state = "waiting" if certainty(session, delivery) is Certainty.KEYED else "unknown"
         rows = (ROWS.c.delivery_id == delivery_id, text("recipient.state = 'wire'"), which)
-        number = session.execute(
-            update(ROWS).where(*rows).values(state=state, next_at=now, detail="Chương trình dừng khi đang gửi.")
-        ).rowcount  # type: ignore[attr-defined]
+        number = _changed(
+            session.execute(
+                update(ROWS).where(*rows).values(state=state, next_at=now, detail="Chương trình dừng khi đang gửi.")
+            )
+        )
         told = {"crash": True, state: number}
         record(session, delivery.ward_id, MACHINE, EVENT, "delivery", delivery_id, now, **told)
         found += number
@@ -256,7 +258,7 @@ def call_off(session: Session, delivery: Delivery, now: datetime) -> int:
 def _move(session: Session, delivery: Delivery, old: str, new: str, now: datetime) -> int:
     rows = (ROWS.c.delivery_id == delivery.id, ROWS.c.state == old)
     moved = session.execute(update(ROWS).where(*rows).values(state=new, next_at=now, tries=0))
-    return int(moved.rowcount)  # type: ignore[attr-defined]
+    return _changed(moved)
 
 
 def tell(session: Session, delivery: Delivery, now: datetime) -> None:
@@ -270,3 +272,8 @@ def tell(session: Session, delivery: Delivery, now: datetime) -> None:
                 formula="đếm trạng thái của từng người nhận", taken_at=now,
             )
         )  # fmt: skip
+
+
+def _changed(done: Result[Any]) -> int:
+    """How many rows a statement changed."""
+    return cast(CursorResult[Any], done).rowcount
