@@ -1,27 +1,50 @@
-"""The loudspeakers in a rehearsal: real programmes in a folder of their own, read back from it."""
+"""The loudspeakers in a rehearsal: real programmes in a folder of their own, or bulletins played on the twin's devices."""
 
 from html import escape
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
+from urllib.parse import quote
 
 from channels.loudspeaker.days import SCRIPT, SOUND, Card, listed, programmes
-from channels.twin import Place, Rehearsal, Trace, Twin
+from channels.loudspeaker.transports.ways import WayName
+from channels.loudspeaker.twin import LoudspeakerTwin
+from channels.loudspeaker.twin_axis import PASSWORD as AXIS_PASSWORD
+from channels.loudspeaker.twin_ears import ALGO_PASSWORD, SOURCE_PASSWORD
+from channels.twin import Place, Rehearsal, Trace
 from channels.wire import Wire
 from content.plans import load_plans
 from content.speech import length_in_words
 
+_PASSWORDS = {"axis": AXIS_PASSWORD, "algo": ALGO_PASSWORD, "icecast": SOURCE_PASSWORD}
+
 
 class LoudspeakerRehearsal(Rehearsal):
-    """No twin: what lies in the folder and in the play-lists is the truth."""
+    """By default what lies in the folder and in the play-lists is the truth; the other ways speak to the twin."""
 
-    twin: ClassVar[type[Twin] | None] = None
+    twin = LoudspeakerTwin
+
+    def __init__(self, kind: str, transport: WayName = "folder") -> None:
+        super().__init__(kind)
+        self.transport = transport
 
     def settings(self, place: Place) -> dict[str, Any]:
         """The outlet's settings: programmes below the place's folder, the ward's name as it is spoken."""
-        return {"folder": str(_folder(place)), "ward": _spoken(place.account)}
+        plain = {"folder": str(_folder(place)), "ward": _spoken(place.account)}
+        if self.transport not in _PASSWORDS:
+            return plain
+        device = f"{place.twins_url}/{self.kind}/{self.transport}/{quote(place.account)}"
+        return {
+            **plain,
+            "transport": self.transport,
+            "clusters": [f"Cụm loa diễn tập = {device}"],
+            "password": _PASSWORDS[self.transport],
+            "preview_on_air": True,
+        }
 
     async def traces(self, place: Place, wire: Wire) -> list[Trace]:
-        """Every programme that a play-list holds, oldest first."""
+        """Every programme that a play-list holds, or that a device of the twin played, oldest first."""
+        if self.transport != "folder":
+            return await super().traces(place, wire)
         folder = _folder(place)
         found = [
             _trace(place, folder, path, card)

@@ -23,7 +23,7 @@ from channels.loudspeaker import studio
 from channels.loudspeaker.settings import LoudspeakerSettings
 from channels.loudspeaker.transports.airings import Heard, Writer
 from channels.loudspeaker.transports.lines import NotBegun
-from channels.loudspeaker.transports.live import Stream, air, not_begun
+from channels.loudspeaker.transports.live import WORTH_WAITING, Stream, air, not_begun
 from channels.loudspeaker.transports.on_air import OnAir, Ready
 from channels.loudspeaker.transports.rtp import RATE, RtpLine
 from channels.loudspeaker.transports.streaming import coded
@@ -63,14 +63,19 @@ class Algo(OnAir):
         for names, trouble in troubles:
             self._note(writer, names, trouble)
         hearing = {address: devices[address] for address, one in zip(devices, found, strict=True) if one is None}
-        if not hearing:
-            writer.forget()
-            return not_begun(troubles)
-        streams = [Stream(names, self._line(address, ready.sound)) for address, names in hearing.items()]
+        # Whose answer was lost may listen all the same; it is told to stop with the others.
+        told = [
+            address for address, one in zip(devices, found, strict=True) if one is None or one.reason in WORTH_WAITING
+        ]
 
         async def enough() -> None:
-            await asyncio.gather(*(self._call(address, STOP_LISTENING, {}) for address in hearing))
+            await asyncio.gather(*(self._call(address, STOP_LISTENING, {}) for address in told))
 
+        if not hearing:
+            writer.forget()
+            await enough()
+            return not_begun(troubles)
+        streams = [Stream(names, self._line(address, ready.sound)) for address, names in hearing.items()]
         return await air(streams, writer, ready.leave, self.tools.now, len(ready.sound) / RATE, enough)
 
     async def probe(self) -> Reason | None:
@@ -107,12 +112,22 @@ class Algo(OnAir):
 
 
 def signed(password: str, method: str, path: str, content: bytes, now: datetime, nonce: str) -> dict[str, str]:
-    """The headers of the Standard way: HMAC-SHA256 over method, path, MD5 of the body and its type, time, nonce."""
-    middle = [hashlib.md5(content, usedforsecurity=False).hexdigest(), "application/json"] if content else []
-    text = ":".join([method, path, *middle, str(int(now.timestamp())), nonce])
-    mark = hmac.new(password.encode(), text.encode(), hashlib.sha256).hexdigest()
-    headers = {"Authorization": f"hmac admin:{nonce}:{mark}", "Date": format_datetime(now.astimezone(UTC), usegmt=True)}
-    return headers | ({"Content-MD5": middle[0], "Content-Type": middle[1]} if middle else {})
+    """The headers of the Standard way for one request."""
+    kind = "application/json"
+    about = (
+        {"Content-MD5": hashlib.md5(content, usedforsecurity=False).hexdigest(), "Content-Type": kind}
+        if content
+        else {}
+    )
+    mark = signature(password, method, path, tuple(about.values()), int(now.timestamp()), nonce)
+    date = format_datetime(now.astimezone(UTC), usegmt=True)
+    return {"Authorization": f"hmac admin:{nonce}:{mark}", "Date": date, **about}
+
+
+def signature(password: str, method: str, path: str, about: tuple[str, ...], seconds: int, nonce: str) -> str:
+    """HMAC-SHA256 over method, path, the body's MD5 and type where there is a body, the Unix time and the nonce, in hex."""
+    text = ":".join([method, path, *about, str(seconds), nonce])
+    return hmac.new(password.encode(), text.encode(), hashlib.sha256).hexdigest()
 
 
 def _trouble(seen: Seen) -> NotBegun | None:

@@ -79,6 +79,7 @@ class Axis(OnAir):
     def __init__(self, settings: LoudspeakerSettings, tools: Tools, way: AxisWay) -> None:
         super().__init__(settings, tools)
         self.way = way
+        self._known: dict[str, Any] = {}
 
     async def prepare(self, message: Message, sound: Path, take: studio.Take) -> dict[str, Any] | Outcome:
         """Upload the clip to every device; those that cannot be reached are left out and told of."""
@@ -188,7 +189,9 @@ class Axis(OnAir):
         return self._trouble(seen)
 
     async def _call(self, method: str, url: str, params: Mapping[str, str], visible: bool = False, **more: Any) -> Seen:
-        auth = digest(self.way.user, self.way.password.get_secret_value())
+        # One for each device: once challenged it answers at once, so that the order to play is a single request.
+        device = url.partition("/axis-cgi/")[0]
+        auth = self._known.setdefault(device, digest(self.way.user, self.way.password.get_secret_value()))
         return await self.tools.wire.call(method, url, visible=visible, params=params, auth=auth, **more)
 
     def _trouble(self, seen: Seen) -> Trouble:
@@ -210,7 +213,7 @@ class Axis(OnAir):
         troubles = [(names, trouble) for names, trouble in told if trouble is not None]
         if len(troubles) == len(told) and not any(isinstance(trouble, Unknown) for _, trouble in troubles):
             writer.forget()
-            return not_begun([(names, NotBegun(_reason(one), one.detail.rstrip("."))) for names, one in troubles])
+            return _nowhere(troubles)
         writer.end(self.tools.now())
         id = record_id(writer.path)
         if len(troubles) == len(told):
@@ -218,6 +221,13 @@ class Axis(OnAir):
             return Unknown(detail=doubtful.detail)
         ends = self.tools.now() + timedelta(seconds=seconds) + AFTERWARDS
         return Pending(handle=Handle(data={"airing": id}, remote_id=id), retry_at=ends)
+
+
+def _nowhere(troubles: list[tuple[tuple[str, ...], Trouble]]) -> Deferred | Refused:
+    """Nobody plays it: worth another try, at the hour that a device named, where one of them is."""
+    told = not_begun([(names, NotBegun(_reason(one), one.detail.rstrip("."))) for names, one in troubles])
+    later = next((one for _, one in troubles if isinstance(one, Deferred)), None)
+    return told if later is None else later.model_copy(update={"detail": told.detail})
 
 
 def _reason(trouble: Trouble) -> Reason:
