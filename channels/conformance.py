@@ -40,6 +40,7 @@ _VERBS = {
     Capability.WITHDRAW: "withdraw",
     Capability.RENEW: "renew",
     Capability.FAN_OUT: "send",
+    Capability.RETURNS: "returns",
 }
 
 
@@ -138,7 +139,7 @@ class Conformance(Steps):
             promise(isinstance(handle, Handle), f"not staged: {handle}")
             with scene.elsewhere() as nowhere:
                 async with self._open(nowhere) as deaf:
-                    outcome = await deaf.publish(message, 0, handle, ())  # type: ignore[arg-type]
+                    outcome = await self._step(deaf, message, handle)
                     promise(_deferred(outcome, Reason.UNREACHABLE), f"publish: {outcome}")
                     promise(await deaf.health() == Reason.UNREACHABLE, "health does not say unreachable")
                     staged = await deaf.stage(message, 0)
@@ -192,7 +193,7 @@ class Conformance(Steps):
             handle = await self._staged(channel, scene, message)
             async with self._open(scene, timeout=0.4) as hasty:
                 await scene.order(channel.kind, "slow", self.visible_path, seconds=1.2)
-                outcome = await hasty.publish(message, 0, handle, ())  # type: ignore[arg-type]
+                outcome = await self._step(hasty, message, handle)
             promise(isinstance(outcome, Unknown), f"slow: {outcome}")
             await self._until_visible(scene, message)
             await self._found_out(channel, scene, message, handle)  # type: ignore[arg-type]
@@ -220,7 +221,7 @@ class Conformance(Steps):
             message = self.message(channel, scene)
             handle = await self._staged(channel, scene, message)
             for _ in range(2):
-                await channel.publish(message, 0, handle, ())  # type: ignore[arg-type]
+                await self._step(channel, message, handle)
             await self._one_copy(scene, message)
 
     async def test_secrets_stay_secret(self, scene: Scene) -> None:
