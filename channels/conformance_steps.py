@@ -45,7 +45,7 @@ class Steps:
         """The one visible step: to everybody at once, or, where the channel fans out, to one recipient."""
         if Capability.FAN_OUT in channel.capabilities:
             return await channel.send(message, self.recipient, sha256(message.key.encode()).hexdigest()[:32])
-        promise(isinstance(handle, Handle), f"not staged: {handle}")
+        promise(isinstance(handle, Handle), f"stage() must end with a Handle; it ended with {handle!r}")
         return await channel.publish(message, 0, handle, ())  # type: ignore[arg-type]
 
     @asynccontextmanager
@@ -58,7 +58,7 @@ class Steps:
 
     async def _renewed(self, channel: Channel, scene: Scene) -> Channel:
         changed = await channel.renew()
-        promise(not isinstance(changed, Reason), f"not renewed: {changed}")
+        promise(not isinstance(changed, Reason), f"renew() must give fresh settings or None here; it gave {changed!r}")
         settings = {**channel.rehearsal().settings(scene.place), **(changed or {})}  # type: ignore[dict-item]
         return self.channel(self.channel.Settings.model_validate(settings), channel.tools)
 
@@ -73,12 +73,15 @@ class Steps:
 
     async def _sent(self, channel: Channel, scene: Scene, message: Message) -> Outcome:
         handle = await self._staged(channel, scene, message)
-        promise(isinstance(handle, Handle), f"not staged: {handle}")
+        promise(isinstance(handle, Handle), f"stage() must end with a Handle; it ended with {handle!r}")
         outcome = await self._step(channel, message, handle)
         if not isinstance(outcome, Pending):
             return outcome
         found = await self._settled(channel, scene, message, outcome.handle)
-        promise(found.verdict == "out" and found.remote_id, f"pending, then {found}")
+        promise(
+            found.verdict == "out" and found.remote_id,
+            f"publish() was Pending: find() must then be «out» with an id, it said {found!r}",
+        )
         return Published(remote_id=str(found.remote_id), url=found.url)
 
     async def _under(self, fault: FaultKind, channel: Channel, scene: Scene, message: Message) -> Outcome:
@@ -86,7 +89,7 @@ class Steps:
 
     async def _lost(self, fault: FaultKind, channel: Channel, scene: Scene, message: Message) -> tuple[Handle, Outcome]:
         handle = await self._staged(channel, scene, message)
-        promise(isinstance(handle, Handle), f"not staged: {handle}")
+        promise(isinstance(handle, Handle), f"stage() must end with a Handle; it ended with {handle!r}")
         await scene.order(channel.kind, fault, self.visible_path)
         return handle, await self._step(channel, message, handle)  # type: ignore[return-value]
 
@@ -99,10 +102,10 @@ class Steps:
         copy = await self._one_copy(scene, message)
         if Capability.FIND in channel.capabilities:
             found = await self._settled(channel, scene, message, handle)
-            promise(found.verdict == "out", f"look-up says {found}")
+            promise(found.verdict == "out", f"the post is out: find() must be «out», it said {found!r}")
             promise(
                 found.remote_id == copy.remote_id,
-                f"look-up found {found.remote_id}, the platform holds {copy.remote_id}",
+                f"find() gave the id {found.remote_id!r}, and the platform holds {copy.remote_id!r}",
             )
 
     async def _until_visible(self, scene: Scene, message: Message) -> None:
@@ -113,7 +116,7 @@ class Steps:
 
     async def _one_copy(self, scene: Scene, message: Message) -> Trace:
         copies = await self._copies(scene, message)
-        promise(len(copies) == 1, f"{len(copies)} visible copies")
+        promise(len(copies) == 1, f"citizens must see exactly one copy; they see {len(copies)}")
         return copies[0]
 
     async def _copies(self, scene: Scene, message: Message) -> list[Trace]:
