@@ -425,3 +425,7 @@ class Channel:
     async def health(self) -> Reason | None:
         """Why the outlet cannot be used now, or None."""
         return None
+
+    def advice(self, reason: Reason) -> str:
+        """What to do about what ``health`` found, for this very outlet, in Vietnamese; empty where the usual words do."""
+        return ""
