@@ -1,6 +1,6 @@
 """The daemon: it wakes, and the rows decide. Run it by itself with ``python scheduler.py`` or ``lantoa up``.
 
-The beats: plan, prepare, deliver, look, withdraw, measure, sources, renew, tidy, sweep. APScheduler keeps the recurring ones (memory only,
+The beats: plan, prepare, deliver, look, withdraw, measure, sources, renew, confirm, returns, tidy, sweep. APScheduler keeps the recurring ones (memory only,
 rebuilt at every start; a late beat is never skipped); delivery has a loop of its own that sleeps until the next row
 is due. Nothing is remembered here: killing it at any moment loses nothing.
 """
@@ -28,11 +28,13 @@ import journaling
 from campaigns import (
     catching_up,
     clocks,
+    confirming,
     holding,
     measuring,
     moves,
     planning,
     renewing,
+    returning,
     sources,
     sweeping,
     waking,
@@ -42,6 +44,7 @@ from campaigns.clocks import ClockWatch
 from campaigns.delivering import LEASE, Courier
 from campaigns.fan_lane import FanLane
 from campaigns.outlets import Desk
+from channels.twin import SIDE
 from channels.wire import Guard, Wire
 from journaling import Redactor
 from notifying import Notifier
@@ -79,7 +82,8 @@ def own_addresses(settings: Settings) -> tuple[str, ...]:
     public = urlsplit(settings.web.public_url)
     port = public.port or (443 if public.scheme == "https" else 80)
     own = (f"127.0.0.1:{settings.web.port}", f"{public.hostname}:{port}")
-    return (*own, f"127.0.0.1:{settings.twins.port}") if settings.mode == "rehearsal" else own
+    twins = (f"127.0.0.1:{settings.twins.port}", f"{SIDE}:{settings.twins.port}")
+    return (*own, *twins) if settings.mode == "rehearsal" else own
 
 
 class Daemon:
@@ -200,6 +204,8 @@ class Daemon:
             (self._measure, 20),
             (self._sources, 60),
             (self._renew, 60),
+            (self._confirm, 5),
+            (self._returns, 120),
             (self._tidy, 5),
             (self._seen, 10),
             (self._sweep, 6 * 3600),
@@ -295,6 +301,12 @@ class Daemon:
 
     async def _renew(self) -> None:
         await renewing.renew(self.courier)
+
+    async def _confirm(self) -> None:
+        await confirming.confirm(self.courier, self.settings.daemon.wave)
+
+    async def _returns(self) -> None:
+        await returning.collect(self.courier)
 
     async def _seen(self) -> None:
         asked_at = uptime()

@@ -15,7 +15,7 @@ from datetime import timedelta
 
 from sqlmodel import select
 
-from campaigns import delivering, measuring, renewing, sources, sweeping, waking, withdrawing
+from campaigns import confirming, delivering, measuring, renewing, returning, sources, sweeping, waking, withdrawing
 from campaigns.outlets import Desk
 from notifying import Notifier
 from scheduler import FINISH_SECONDS, MARK_SECONDS, WRITTEN_AHEAD, Daemon, desk, own_addresses
@@ -107,7 +107,9 @@ class Hand(Daemon):
     async def _lend_a_hand_again_and_again(self) -> None:
         """A long list of recipients is shared by every worker that is awake."""
         while not self._stop.is_set():
-            sent = await self.lane.lend_a_hand(self.courier, stopping=self.courier.stopping) if self.lease.holds() else 0
+            sent = (
+                await self.lane.lend_a_hand(self.courier, stopping=self.courier.stopping) if self.lease.holds() else 0
+            )
             await self._pause(SHORTEST_SECONDS if sent else SWEEP_SECONDS)
 
     async def sweep(self) -> int:
@@ -157,6 +159,8 @@ class Hand(Daemon):
             Beat("measure", 20, lambda: measuring.measure(courier, wave)),
             Beat("sources", 60, lambda: sources.refresh(courier)),
             Beat("renew", 60, lambda: renewing.renew(courier)),
+            Beat("confirm", 15, lambda: confirming.confirm(courier, wave)),
+            Beat("returns", 120, lambda: returning.collect(courier)),
             Beat("tidy", 5, lambda: asyncio.to_thread(self.tidy)),
             Beat("sweep", 6 * 3600, lambda: sweeping.sweep(courier)),
         ]

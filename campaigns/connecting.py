@@ -116,6 +116,14 @@ async def health(desk: Desk, outlet: Outlet) -> str:
     return reason.value if reason else REACHED
 
 
+def advice(desk: Desk, outlet: Outlet) -> str:
+    """What the channel itself says to do about what the last check found; empty where it has no words of its own."""
+    try:
+        return desk.channel(outlet).advice(Reason(outlet.health))
+    except (Mistake, SealBroken, KeyError, ValueError):
+        return ""
+
+
 def _read(store: Store, ward_id: int, outlet_id: int) -> Outlet:
     with store.read() as session:
         return views.mine(session, Outlet, outlet_id, ward_id)

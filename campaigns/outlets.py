@@ -8,6 +8,7 @@ from typing import Any
 from pydantic import ValidationError
 from sqlmodel import Session, select
 
+from campaigns import codes
 from campaigns.audit import MACHINE, Actor, record
 from campaigns.people import Action, Mistake, require
 from channels.contract import Channel, Found, Tools
@@ -31,7 +32,8 @@ class Desk:
         """The channel of an outlet with its settings opened; raises SealBroken or Mistake."""
         kind = channel(outlet.kind)
         settings = read_settings(kind, self.values(outlet))
-        return kind(settings, Tools(wire=self.wire, shelf=self.files, now=self.now))
+        leave = codes.leave_url(self.vault, self.files.public_url, outlet.id or 0)
+        return kind(settings, Tools(wire=self.wire, shelf=self.files, now=self.now, leave=leave))
 
     def values(self, outlet: Outlet) -> dict[str, Any]:
         """An outlet's settings with the secrets opened; raises SealBroken."""
@@ -69,7 +71,8 @@ def connect(
 
 
 def put_settings(outlet: Outlet, kind: type[Channel], values: dict[str, Any], vault: Vault) -> None:
-    """Set an outlet's settings, the secret ones sealed for this very row."""
+    """Set an outlet's settings, the secret ones sealed for this very row; what the program makes itself is made now."""
+    values = {**values, **kind.Settings.made(values)}
     secret = {key: value for key, value in values.items() if key in kind.Settings.secret_fields}
     outlet.settings = {key: value for key, value in values.items() if key not in secret}
     outlet.secrets = vault.seal(secret, seal_place(outlet)) if secret else ""

@@ -37,6 +37,13 @@ def can(kind: type[Channel] | None, delivery: Delivery) -> bool:
     )
 
 
+def going_on(kind: type[Channel] | None, delivery: Delivery) -> str | None:
+    """The id under which a last part that is out and not yet over (a bulletin on the air) can be stopped; or None."""
+    able = kind is not None and Capability.WITHDRAW in kind.capabilities and delivery.state == State.UNKNOWN
+    last = delivery.part + 1 >= delivery.parts and len(delivery.remote_ids) == delivery.part
+    return (delivery.handle or {}).get("remote_id") if able and last else None
+
+
 def begun(session: Session, delivery: Delivery) -> bool:
     """Whether a part of it is gone already."""
     return any(said in GONE for said in tried(session, delivery).values())

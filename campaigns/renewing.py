@@ -4,6 +4,9 @@ A refresh token is good for one exchange, so the exchange is a visible step of i
 the outlet's row first (``renewing``), and nobody else asks until the answer is kept or that claim is old. When the
 answer is lost, the old pair is tried once more; when that is refused, a person must connect again and is told at once,
 while sending goes on with the access that is still valid. Only a refused publication pauses an outlet.
+
+An answer that no database would take stays in hand and is written at the next beat: the platform has spent the old pair,
+so the new one exists nowhere else. A paused outlet's pair is kept alive too; it would end while nobody looks.
 """
 
 import asyncio
@@ -11,6 +14,7 @@ import logging
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
+from weakref import WeakKeyDictionary
 
 from sqlmodel import Session, col, select, update
 
@@ -39,17 +43,43 @@ class _Renewed:
     answer: Answer
 
 
+_IN_HAND: WeakKeyDictionary[Courier, dict[int, _Renewed]] = WeakKeyDictionary()
+"""Answers that could not be written down yet, by outlet."""
+
+
 async def renew(courier: Courier) -> int:
     """Renew what is due, one outlet after the other; gives how many were renewed."""
     keep = Together[_Renewed, bool](courier.store, "renew", _Writer(courier).act, courier.aside, RECORD_AGAIN_AFTER)
-    renewed = 0
+    in_hand = _IN_HAND.setdefault(courier, {})
+    renewed = sum([await _kept(keep, in_hand, one) for one in list(in_hand.values())])
     for outlet in await courier.aside(_renewable, courier):
-        try:
-            if not _due(courier, outlet) or not await courier.aside(_claim, courier, outlet):
-                continue
-            renewed += await keep(_Renewed(outlet, await _ask(courier, outlet)))
-        except Exception:
-            log.critical("outlet %s: what became of its renewal could not be kept", outlet.id, exc_info=True)
+        if (outlet.id or 0) in in_hand or not await _is_mine(courier, outlet):
+            continue
+        in_hand[outlet.id or 0] = answered = _Renewed(outlet, await _ask(courier, outlet))
+        renewed += await _kept(keep, in_hand, answered)
+    return renewed
+
+
+async def _is_mine(courier: Courier, outlet: Outlet) -> bool:
+    """Whether this outlet is to be renewed now, by this process; a broken one keeps no other from being renewed."""
+    try:
+        return _due(courier, outlet) and bool(await courier.aside(_claim, courier, outlet))
+    except Exception:
+        log.exception("renew outlet %s", outlet.id)
+        return False
+
+
+async def _kept(keep: Together[_Renewed, bool], in_hand: dict[int, _Renewed], answered: _Renewed) -> bool:
+    """Write an answer down; one that cannot be written stays in hand."""
+    outlet_id = answered.outlet.id or 0
+    try:
+        renewed = await keep(answered)
+    except Exception:
+        log.critical(
+            "outlet %s: what became of its renewal is not written yet; again at the next beat", outlet_id, exc_info=True
+        )
+        return False
+    in_hand.pop(outlet_id, None)
     return renewed
 
 
@@ -74,8 +104,8 @@ async def _ask(courier: Courier, outlet: Outlet) -> Answer:
 def _renewable(courier: Courier) -> list[Outlet]:
     now = courier.desk.now()
     with courier.store.read() as session:
-        found = session.exec(select(Outlet).where(Outlet.state == "open")).all()
-    return [outlet for outlet in found if _can_renew(outlet) and not _refused_lately(outlet, now)]
+        found = session.exec(select(Outlet).order_by(col(Outlet.id))).all()
+    return [outlet for outlet in found if _can_renew(outlet) and not _refused(outlet, now)]
 
 
 def _can_renew(outlet: Outlet) -> bool:
@@ -85,9 +115,10 @@ def _can_renew(outlet: Outlet) -> bool:
         return False
 
 
-def _refused_lately(outlet: Outlet, now: datetime) -> bool:
+def _refused(outlet: Outlet, now: datetime) -> bool:
+    """Whether the platform said no: lately, or to an outlet that is paused, which waits for a person."""
     asked_at = outlet.health_at if outlet.health == Reason.UNAUTHORIZED else None
-    return asked_at is not None and now < asked_at + ASK_AGAIN_AFTER
+    return asked_at is not None and (outlet.state != "open" or now < asked_at + ASK_AGAIN_AFTER)
 
 
 def _due(courier: Courier, outlet: Outlet) -> bool:

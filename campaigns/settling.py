@@ -100,10 +100,12 @@ def cancel(session: Session, by: Actor, delivery: Delivery, note: str, now: date
 
 
 def take_down(session: Session, by: Actor, delivery: Delivery, reason: str, now: datetime) -> None:
-    """A person has a published post taken down by the daemon; raises Forbidden or Mistake."""
+    """A person has a published post taken down, or what is on the air stopped, by the daemon; raises Forbidden or Mistake."""
     require(by, Action.APPROVE, delivery.ward_id)
-    _latest(session, delivery, frozenset({State.SENT, State.NEEDS_HUMAN}))
+    _latest(session, delivery, frozenset({State.SENT, State.NEEDS_HUMAN, State.UNKNOWN}))
     reason = _reason(reason)
+    if delivery.state == State.UNKNOWN:
+        _take_as_out(session, delivery, now)
     if not removals.can(_kind(session, delivery), delivery):
         raise Mistake(NOT_BY_MACHINE)
     if delivery.state == State.NEEDS_HUMAN:
@@ -161,6 +163,16 @@ def _latest(session: Session, delivery: Delivery, wanted: frozenset[State]) -> N
 def _in_time(delivery: Delivery, now: datetime) -> None:
     if late(delivery, now):
         raise Mistake(TOO_LATE)
+
+
+def _take_as_out(session: Session, delivery: Delivery, now: datetime) -> None:
+    """What goes on under an id of its own is out; what may only be out must be settled first."""
+    id = removals.going_on(_kind(session, delivery), delivery)
+    if id is None:
+        raise MovedOn(MOVED_ON)
+    delivery.remote_ids = [*delivery.remote_ids, id]
+    delivery.part, delivery.sent_at = delivery.part + 1, delivery.sent_at or delivery.wire_at or now
+    _step(session, delivery, State.SENT, now)
 
 
 def _in_doubt_only(delivery: Delivery) -> None:

@@ -1,18 +1,23 @@
 """What every channel must keep, ours and other people's; it goes through the public verbs against the channel's twin.
 
 Subclass it in a test module, name the channel and the path of its visible call, give the tests a ``scene`` (from
-``channels.rehearsing.stage``) and run the async methods, with pytest and anyio for example. A method returns when
-the promise is kept and raises AssertionError, saying what was broken, when it is not.
+``channels.rehearsing.stage``) and run the async methods, with pytest and anyio for example; or let
+``python -m channels.conforming KIND --visible PATH`` do all of that. A method returns when the promise is kept and
+raises AssertionError, with a sentence that says what was expected and what came, when it is not. What is demanded, verb
+by verb: docs/channels/contract.md.
 """
 
 import logging
 import unicodedata
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
-from typing import ClassVar
+from inspect import getfile
+from pathlib import Path
+from typing import ClassVar, get_args
 
-from pydantic import ValidationError
+from pydantic import SecretStr, ValidationError
 
+from channels import pages
 from channels.conformance_steps import Steps
 from channels.conformance_steps import document as document
 from channels.conformance_steps import promise as promise
@@ -40,6 +45,7 @@ _VERBS = {
     Capability.WITHDRAW: "withdraw",
     Capability.RENEW: "renew",
     Capability.FAN_OUT: "send",
+    Capability.RETURNS: "returns",
 }
 
 
@@ -62,10 +68,17 @@ class Conformance(Steps):
                 "render() must be pure: the same document, key and pictures gave two different messages",
             )
             text = message.model_dump_json()
-            promise(unicodedata.is_normalized("NFC", text), "the message is not NFC")
+            promise(
+                unicodedata.is_normalized("NFC", text),
+                "render() must compose its text (content.text.nfc): it is not NFC",
+            )
             part = message.parts[0]
-            promise(part.marker and part.marker in part.body, "the marker is not in the text")
-            promise(not _errors(channel, message), f"a plain message has errors: {_errors(channel, message)}")
+            promise(
+                part.marker and part.marker in part.body,
+                f"part.marker must be set and stand in part.body, so that a lost post can be found: {part.marker!r}",
+            )
+            errors = [problem.text for problem in channel.validate(message) if problem.level == "error"]
+            promise(not errors, f"validate() must find no error in a short plain post; it found: {errors}")
 
     async def test_limits_hold_to_the_character(self, scene: Scene) -> None:
         """At the limit nothing is wrong with the field, one character over it is."""
@@ -74,11 +87,11 @@ class Conformance(Steps):
             for field, limit in self.edges(channel):
                 promise(
                     field not in _errors(channel, _filled(message, field, limit)),
-                    f"{field}: {limit} was refused",
+                    f"validate() must accept a {field} of exactly {limit} characters, as limits say; it found an error there",
                 )
                 promise(
                     field in _errors(channel, _filled(message, field, limit + 1)),
-                    f"{field}: {limit + 1} was let by",
+                    f"validate() must report an error in «{field}» at {limit + 1} characters, one over the limit; it did not",
                 )
 
     def edges(self, channel: Channel) -> Iterator[tuple[str, int]]:
@@ -93,14 +106,34 @@ class Conformance(Steps):
         for capability, verb in _VERBS.items():
             real = getattr(self.channel, verb) is not getattr(Channel, verb)
             claimed = capability in self.channel.capabilities
-            promise(real == claimed, f"{capability}: claimed {claimed}, real {real}")
+            promise(real or not claimed, f"capabilities claim {capability!s}, but {verb}() is not written")
+            promise(claimed or not real, f"{verb}() is written, but capabilities do not claim {capability!s}")
+
+    async def test_its_folder_is_whole(self, scene: Scene) -> None:
+        """Beside the class lie the icon and the preview, and the preview draws a message."""
+        folder = Path(getfile(self.channel)).parent
+        for name in ("icon.svg", "preview.html"):
+            promise((folder / name).is_file(), f"{name} must lie beside the class, in the wheel too: {folder}")
+        async with self._open(scene) as channel:
+            drawn = pages.card(folder, self.message(channel, scene), None)
+            promise("<" in drawn, "preview.html must draw the message")
+
+    async def test_every_secret_is_named(self, scene: Scene) -> None:
+        """What is typed as a secret is sealed, because ``secret_fields`` names it."""
+        fields, named = self.channel.Settings.model_fields, set(self.channel.Settings.secret_fields)
+        typed = {name for name, field in fields.items() if SecretStr in (field.annotation, *get_args(field.annotation))}
+        promise(typed <= named, f"secret_fields must name every SecretStr; it forgets {sorted(typed - named)}")
+        promise(named <= set(fields), f"secret_fields names what Settings does not have: {sorted(named - set(fields))}")
 
     async def test_a_post_goes_out_once_and_is_found(self, scene: Scene) -> None:
         """Published means visible, once, with the id that a look-up finds."""
         async with self._open(scene) as channel:
             message = self.message(channel, scene)
             outcome = await self._sent(channel, scene, message)
-            promise(isinstance(outcome, Published), f"not published: {outcome}")
+            promise(
+                isinstance(outcome, Published),
+                f"a post without any trouble must be Published; publish() said {outcome!r}",
+            )
             await self._one_copy(scene, message)
             await self._found_out(channel, scene, message, EMPTY)
 
@@ -110,13 +143,19 @@ class Conformance(Steps):
             return
         async with self._open(scene) as channel:
             outcome = await self._sent(channel, scene, self.message(channel, scene))
-            promise(isinstance(outcome, Published), f"not published: {outcome}")
+            promise(
+                isinstance(outcome, Published),
+                f"a post without any trouble must be Published; publish() said {outcome!r}",
+            )
             scene.forward(86_400)
             measure = await (await self._renewed(channel, scene)).measure(outcome.remote_id)  # type: ignore[union-attr]
-            promise(measure.figures and measure.reason is None, f"nothing measured: {measure}")
+            promise(
+                measure.figures and measure.reason is None,
+                f"measure() must give figures a day later, as claimed; it gave {measure!r}",
+            )
             promise(
                 all(figure.formula and figure.value >= 0 for figure in measure.figures),
-                "a figure without formula",
+                "every figure needs a formula that says how it came about, and is never below zero",
             )
 
     async def test_a_withdrawn_post_is_gone(self, scene: Scene) -> None:
@@ -127,24 +166,33 @@ class Conformance(Steps):
             message = self.message(channel, scene)
             sent = await self._sent(channel, scene, message)
             gone = await channel.withdraw(sent.remote_id)  # type: ignore[union-attr]
-            promise(isinstance(gone, Published), f"not withdrawn: {gone}")
-            promise(not await self._copies(scene, message), "withdrawn, and still visible")
+            promise(
+                isinstance(gone, Published),
+                f"withdraw() must answer Published with the id that is gone; it said {gone!r}",
+            )
+            promise(
+                not await self._copies(scene, message),
+                "withdraw() said that the post is gone, and citizens still see it",
+            )
 
     async def test_nothing_left_is_deferred(self, scene: Scene) -> None:
         """Nobody listens: both steps say that surely nothing went out."""
         async with self._open(scene) as channel:
             message = self.message(channel, scene)
             handle = await self._staged(channel, scene, message)
-            promise(isinstance(handle, Handle), f"not staged: {handle}")
+            promise(isinstance(handle, Handle), f"stage() must end with a Handle; it ended with {handle!r}")
             with scene.elsewhere() as nowhere:
                 async with self._open(nowhere) as deaf:
-                    outcome = await deaf.publish(message, 0, handle, ())  # type: ignore[arg-type]
-                    promise(_deferred(outcome, Reason.UNREACHABLE), f"publish: {outcome}")
-                    promise(await deaf.health() == Reason.UNREACHABLE, "health does not say unreachable")
+                    outcome = await self._step(deaf, message, handle)
+                    promise(
+                        _deferred(outcome, Reason.UNREACHABLE),
+                        f"nobody listened, so no byte left: publish() must be Deferred(UNREACHABLE), it said {outcome!r}",
+                    )
+                    promise(await deaf.health() == Reason.UNREACHABLE, "nobody listens: health() must say UNREACHABLE")
                     staged = await deaf.stage(message, 0)
                     promise(
                         staged == EMPTY or isinstance(staged, Handle) or _deferred(staged, Reason.UNREACHABLE),
-                        f"stage: {staged}",
+                        f"nobody listened: stage() must be Deferred(UNREACHABLE) or nothing at all, it said {staged!r}",
                     )
 
     async def test_documented_refusals(self, scene: Scene) -> None:
@@ -152,16 +200,23 @@ class Conformance(Steps):
         async with self._open(scene) as channel:
             message = self.message(channel, scene)
             limited = await self._under("rate_limit", channel, scene, message)
-            promise(_deferred(limited, Reason.RATE_LIMITED), f"rate_limit: {limited}")
-            promise(limited.retry_at and limited.retry_at > scene.clock(), "no time for another try")  # type: ignore[union-attr]
+            promise(
+                _deferred(limited, Reason.RATE_LIMITED),
+                f"the platform said «too fast»: publish() must be Deferred(RATE_LIMITED), it said {limited!r}",
+            )
+            again = getattr(limited, "retry_at", None)
+            promise(again and again > scene.clock(), "Deferred(RATE_LIMITED) must carry retry_at, a moment to come")
             refused = await self._under("refuse", channel, scene, message)
-            promise(isinstance(refused, Refused), f"refuse: {refused}")
+            promise(
+                isinstance(refused, Refused),
+                f"the platform documentedly refused: publish() must be Refused, it said {refused!r}",
+            )
             expired = await self._under("expire_token", channel, scene, message)
             promise(
                 isinstance(expired, Refused) and expired.reason is Reason.UNAUTHORIZED,
-                f"expire_token: {expired}",
+                f"the token is dead: publish() must be Refused(UNAUTHORIZED), it said {expired!r}",
             )
-            promise(not await self._copies(scene, message), "refused, and yet visible")
+            promise(not await self._copies(scene, message), "the twin must not show what it refused")
 
     async def test_a_lost_request_is_unknown_and_found_absent(self, scene: Scene) -> None:
         """The line broke before the platform acted: Unknown, and the look-up never says «out»."""
@@ -169,11 +224,14 @@ class Conformance(Steps):
             await self._sent(channel, scene, self.message(channel, scene, 7))
             message = self.message(channel, scene)
             handle, outcome = await self._lost("drop_before", channel, scene, message)
-            promise(isinstance(outcome, Unknown), f"drop_before: {outcome}")
-            promise(not await self._copies(scene, message), "the twin acted before the line broke")
+            promise(
+                isinstance(outcome, Unknown),
+                f"the line broke after bytes had left: publish() must be Unknown, it said {outcome!r}",
+            )
+            promise(not await self._copies(scene, message), "the twin must not act when the line breaks before it")
             if Capability.FIND in channel.capabilities:
                 found = await self._settled(channel, scene, message, handle)
-                promise(found.verdict == "absent", f"look-up says {found}")
+                promise(found.verdict == "absent", f"the post is not there: find() must be «absent», it said {found!r}")
 
     async def test_lost_answers_are_unknown_and_found_out(self, scene: Scene) -> None:
         """The platform acted, its answer was lost or unreadable: Unknown, one copy, and the look-up finds it."""
@@ -182,7 +240,10 @@ class Conformance(Steps):
             async with self._open(scene) as channel:
                 message = self.message(channel, scene, number)
                 handle, outcome = await self._lost(fault, channel, scene, message)
-                promise(isinstance(outcome, Unknown), f"{fault}: {outcome}")
+                promise(
+                    isinstance(outcome, Unknown),
+                    f"the platform acted and its answer was lost ({fault}): publish() must be Unknown, it said {outcome!r}",
+                )
                 await self._found_out(channel, scene, message, handle)
 
     async def test_a_late_answer_is_unknown_and_found_out(self, scene: Scene) -> None:
@@ -192,8 +253,11 @@ class Conformance(Steps):
             handle = await self._staged(channel, scene, message)
             async with self._open(scene, timeout=0.4) as hasty:
                 await scene.order(channel.kind, "slow", self.visible_path, seconds=1.2)
-                outcome = await hasty.publish(message, 0, handle, ())  # type: ignore[arg-type]
-            promise(isinstance(outcome, Unknown), f"slow: {outcome}")
+                outcome = await self._step(hasty, message, handle)
+            promise(
+                isinstance(outcome, Unknown),
+                f"the answer came later than we waited: publish() must be Unknown, it said {outcome!r}",
+            )
             await self._until_visible(scene, message)
             await self._found_out(channel, scene, message, handle)  # type: ignore[arg-type]
 
@@ -207,9 +271,17 @@ class Conformance(Steps):
             for fault in faults:
                 await scene.order(channel.kind, fault, self.stage_path)
                 staged = await channel.stage(message, 0)
-                promise(isinstance(staged, Deferred | Pending), f"{fault} while staging: {staged}")
-            promise(not await self._copies(scene, message), "staged, and already visible")
-            promise(isinstance(await self._sent(channel, scene, message), Published), "staging does not recover")
+                promise(
+                    isinstance(staged, Deferred | Pending),
+                    f"{fault} where nobody can see: stage() must be Deferred or Pending, it said {staged!r}",
+                )
+            promise(
+                not await self._copies(scene, message), "stage() must stay invisible, and citizens see the post already"
+            )
+            promise(
+                isinstance(await self._sent(channel, scene, message), Published),
+                "after failed stage() calls the post must still go out",
+            )
             await self._one_copy(scene, message)
 
     async def test_repeating_is_harmless_where_promised(self, scene: Scene) -> None:
@@ -220,7 +292,7 @@ class Conformance(Steps):
             message = self.message(channel, scene)
             handle = await self._staged(channel, scene, message)
             for _ in range(2):
-                await channel.publish(message, 0, handle, ())  # type: ignore[arg-type]
+                await self._step(channel, message, handle)
             await self._one_copy(scene, message)
 
     async def test_secrets_stay_secret(self, scene: Scene) -> None:
@@ -233,8 +305,14 @@ class Conformance(Steps):
                 lines += [repr(outcome) async for outcome in self._outcomes(channel, scene)]
             lines.append(_complaint(self.channel, given))
         text = "\n".join(lines)
-        promise(secrets or not self.channel.Settings.secret_fields, "no secret to look for")
-        promise(not [secret for secret in secrets if secret in text], "a secret was said")
+        promise(
+            secrets or not self.channel.Settings.secret_fields,
+            "the rehearsal's settings must fill the secret_fields, so that the suite can look for them",
+        )
+        promise(
+            not [secret for secret in secrets if secret in text],
+            "a secret stands in a log, a repr or an outcome: use SecretStr or repr=False, and never put settings into words",
+        )
 
     async def _outcomes(self, channel: Channel, scene: Scene) -> AsyncIterator[object]:
         faults: tuple[FaultKind, ...] = ("refuse", "expire_token", "drop_after", "error_after", "garbage")
@@ -265,7 +343,7 @@ def _complaint(channel: type[Channel], given: dict[str, object]) -> str:
         channel.Settings.model_validate({**given, "khong_co_muc_nay": 1})
     except ValidationError as error:
         return str(error)
-    raise AssertionError("unknown settings are taken")
+    raise AssertionError('Settings must refuse unknown keys (extra="forbid", as ChannelSettings does)')
 
 
 @contextmanager

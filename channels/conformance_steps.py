@@ -4,6 +4,7 @@ import asyncio
 import unicodedata
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from hashlib import sha256
 from typing import ClassVar
 
 from channels.contract import Capability, Channel, Found, Handle, Message, Outcome, Pending, Published, Reason
@@ -38,6 +39,14 @@ class Steps:
 
     channel: ClassVar[type[Channel]]
     visible_path: ClassVar[str]
+    recipient: ClassVar[str] = "ba.con@example.org"
+
+    async def _step(self, channel: Channel, message: Message, handle: Handle | Outcome) -> Outcome:
+        """The one visible step: to everybody at once, or, where the channel fans out, to one recipient."""
+        if Capability.FAN_OUT in channel.capabilities:
+            return await channel.send(message, self.recipient, sha256(message.key.encode()).hexdigest()[:32])
+        promise(isinstance(handle, Handle), f"stage() must end with a Handle; it ended with {handle!r}")
+        return await channel.publish(message, 0, handle, ())  # type: ignore[arg-type]
 
     @asynccontextmanager
     async def _open(self, scene: Scene, timeout: float = 5) -> AsyncIterator[Channel]:
@@ -49,7 +58,7 @@ class Steps:
 
     async def _renewed(self, channel: Channel, scene: Scene) -> Channel:
         changed = await channel.renew()
-        promise(not isinstance(changed, Reason), f"not renewed: {changed}")
+        promise(not isinstance(changed, Reason), f"renew() must give fresh settings or None here; it gave {changed!r}")
         settings = {**channel.rehearsal().settings(scene.place), **(changed or {})}  # type: ignore[dict-item]
         return self.channel(self.channel.Settings.model_validate(settings), channel.tools)
 
@@ -64,12 +73,15 @@ class Steps:
 
     async def _sent(self, channel: Channel, scene: Scene, message: Message) -> Outcome:
         handle = await self._staged(channel, scene, message)
-        promise(isinstance(handle, Handle), f"not staged: {handle}")
-        outcome = await channel.publish(message, 0, handle, ())  # type: ignore[arg-type]
+        promise(isinstance(handle, Handle), f"stage() must end with a Handle; it ended with {handle!r}")
+        outcome = await self._step(channel, message, handle)
         if not isinstance(outcome, Pending):
             return outcome
         found = await self._settled(channel, scene, message, outcome.handle)
-        promise(found.verdict == "out" and found.remote_id, f"pending, then {found}")
+        promise(
+            found.verdict == "out" and found.remote_id,
+            f"publish() was Pending: find() must then be «out» with an id, it said {found!r}",
+        )
         return Published(remote_id=str(found.remote_id), url=found.url)
 
     async def _under(self, fault: FaultKind, channel: Channel, scene: Scene, message: Message) -> Outcome:
@@ -77,9 +89,9 @@ class Steps:
 
     async def _lost(self, fault: FaultKind, channel: Channel, scene: Scene, message: Message) -> tuple[Handle, Outcome]:
         handle = await self._staged(channel, scene, message)
-        promise(isinstance(handle, Handle), f"not staged: {handle}")
+        promise(isinstance(handle, Handle), f"stage() must end with a Handle; it ended with {handle!r}")
         await scene.order(channel.kind, fault, self.visible_path)
-        return handle, await channel.publish(message, 0, handle, ())  # type: ignore[arg-type, return-value]
+        return handle, await self._step(channel, message, handle)  # type: ignore[return-value]
 
     async def _settled(self, channel: Channel, scene: Scene, message: Message, handle: Handle) -> Found:
         since = scene.clock()
@@ -90,10 +102,10 @@ class Steps:
         copy = await self._one_copy(scene, message)
         if Capability.FIND in channel.capabilities:
             found = await self._settled(channel, scene, message, handle)
-            promise(found.verdict == "out", f"look-up says {found}")
+            promise(found.verdict == "out", f"the post is out: find() must be «out», it said {found!r}")
             promise(
                 found.remote_id == copy.remote_id,
-                f"look-up found {found.remote_id}, the platform holds {copy.remote_id}",
+                f"find() gave the id {found.remote_id!r}, and the platform holds {copy.remote_id!r}",
             )
 
     async def _until_visible(self, scene: Scene, message: Message) -> None:
@@ -104,7 +116,7 @@ class Steps:
 
     async def _one_copy(self, scene: Scene, message: Message) -> Trace:
         copies = await self._copies(scene, message)
-        promise(len(copies) == 1, f"{len(copies)} visible copies")
+        promise(len(copies) == 1, f"citizens must see exactly one copy; they see {len(copies)}")
         return copies[0]
 
     async def _copies(self, scene: Scene, message: Message) -> list[Trace]:

@@ -11,6 +11,8 @@ from typing import Any, ClassVar, Literal, Protocol
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from channels.afterwards import Record as Record
+from channels.afterwards import Return as Return
 from channels.twin import Rehearsal
 from channels.wire import Wire
 from content.document import Document
@@ -28,6 +30,7 @@ class Capability(StrEnum):
     WITHDRAW = "withdraw"
     RENEW = "renew"
     FAN_OUT = "fan_out"
+    RETURNS = "returns"
 
 
 class Certainty(StrEnum):
@@ -108,8 +111,8 @@ class Limits(_Value):
     caption: int | None = None
     parts: int = 1
     picture: PictureSpec | None = None
-    audience_hours: tuple[int, int] | None = None
     pictures: int = Field(default=1, ge=1)
+    audience_hours: tuple[int, int] | None = None
     quotas: tuple[Quota, ...] = ()
     source: str
 
@@ -138,7 +141,6 @@ class Part(_Value):
     link: str | None = None
     marker: str = ""
 
-
     @model_validator(mode="before")
     @classmethod
     def _of_one_picture(cls, given: Any) -> Any:
@@ -151,6 +153,7 @@ class Part(_Value):
     def picture(self) -> Picture | None:
         """The first picture, for channels that show one."""
         return self.pictures[0] if self.pictures else None
+
 
 class Message(_Value):
     """One delivery as it will go out, frozen before the first attempt; ``key`` is unique per delivery."""
@@ -258,13 +261,17 @@ class Shelf(Protocol):
 
 
 class Tools(_Value):
-    """What a channel is given to work with: the one client, the shelf and the clock."""
+    """What a channel is given to work with: the one client, the shelf and the clock.
+
+    ``leave`` gives the public page on which the recipient of a fan-out ends the subscription; empty where there is none.
+    """
 
     model_config = ConfigDict(frozen=True, arbitrary_types_allowed=True)
 
     wire: Wire
     shelf: Any
     now: Callable[[], datetime]
+    leave: Callable[[str], str] = lambda address: ""
 
 
 class ChannelSettings(BaseModel):
@@ -273,6 +280,11 @@ class ChannelSettings(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
 
     secret_fields: ClassVar[tuple[str, ...]] = ()
+
+    @classmethod
+    def made(cls, given: dict[str, Any]) -> dict[str, Any]:
+        """What the program makes itself (a key pair) where the given settings have none; kept with them."""
+        return {}
 
 
 class Channel:
@@ -336,6 +348,15 @@ class Channel:
         """The outlet's own public page, where a person can see what is out; None where it has none. Pure."""
         return None
 
+    @classmethod
+    def reachable(cls, address: str) -> str | None:
+        """The address of a fan-out's recipient as it is kept, or None where it cannot be sent to; pure."""
+        return address.strip() or None
+
+    def records(self) -> tuple[Record, ...]:
+        """What a person must publish elsewhere before the outlet works well; pure."""
+        return ()
+
     def validate(self, message: Message) -> list[Problem]:
         """What is wrong with a message by the platform's own rules; pure, in Vietnamese."""
         raise NotImplementedError
@@ -366,8 +387,18 @@ class Channel:
         raise NotImplementedError
 
     async def send(self, message: Message, address: str, key: str) -> Outcome:
-        """The visible step of a fan-out (``Capability.FAN_OUT``): the message to one recipient; ``key`` is unique per recipient."""
+        """The visible step of a fan-out (``Capability.FAN_OUT``): the message to one recipient; ``key`` is unique per recipient.
+
+        ``message.extra["service"]``: this very recipient asked for it (a confirmation); it is no bulletin of the list.
+        """
         raise NotImplementedError
+
+    async def returns(self, limit: int) -> tuple[Return, ...] | Reason:
+        """Up to ``limit`` returns that nobody has put away, oldest first (``Capability.RETURNS``); a Reason where they cannot be read."""
+        return ()
+
+    async def put_away(self, returns: tuple[Return, ...]) -> None:
+        """These are written down: they are not given again. What fails here is given again, which is harmless."""
 
     async def find(self, message: Message, part: int, handle: Handle, since: datetime) -> Found:
         """Read-only look-up of a part by id or marker; ``since`` says how far back to read.
@@ -394,3 +425,7 @@ class Channel:
     async def health(self) -> Reason | None:
         """Why the outlet cannot be used now, or None."""
         return None
+
+    def advice(self, reason: Reason) -> str:
+        """What to do about what ``health`` found, for this very outlet, in Vietnamese; empty where the usual words do."""
+        return ""

@@ -21,9 +21,10 @@ class Refusal(Exception):
 
 @dataclass(frozen=True)
 class Guard:
-    """Which addresses may be dialled: public ones on ports 80 and 443, and the ``host:port`` pairs named."""
+    """Which addresses may be dialled: public ones on the web's ``ports``, and the ``host:port`` pairs named."""
 
     allowed: frozenset[str] = frozenset()
+    ports: frozenset[int] = _PORTS
 
     def named(self, host: str, port: int) -> bool:
         """Whether this very host and port was named in the settings."""
@@ -31,7 +32,7 @@ class Guard:
 
     def check_target(self, host: str, port: int) -> None:
         """Before any look-up: raises Refusal for an unusual port, and for an address written out that is not public."""
-        if port not in _PORTS and not self.named(host, port):
+        if port not in self.ports and not self.named(host, port):
             raise Refusal(f"cổng {port} không được phép")
         if _is_numeric(host):
             self.check(host, port, [_literal(host)])
@@ -41,7 +42,7 @@ class Guard:
         found = list(addresses)
         if self.named(host, port):
             return found
-        if port not in _PORTS:
+        if port not in self.ports:
             raise Refusal(f"cổng {port} không được phép")
         if not found or not all(_public(address) for address in found):
             raise Refusal(f"«{host}» không phải địa chỉ công khai")

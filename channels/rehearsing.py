@@ -21,7 +21,7 @@ from starlette.responses import Response
 from starlette.routing import Mount, Route
 
 from channels.contract import Channel, Picture, Tools
-from channels.twin import Fault, FaultKind, Place, Trace, TwinState
+from channels.twin import Fault, FaultKind, Place, Trace, TwinState, side_door
 from channels.twins import TwinClock, build, server
 from channels.wire import Answer, Guard, Wire
 
@@ -81,7 +81,8 @@ class Scene:
     def wire(self, timeout: float = 5) -> Wire:
         """A client that may talk to this scene's own addresses."""
         hosts = {url.partition("//")[2].partition("/")[0] for url in (self.place.twins_url, self.place.site_url)}
-        return Wire(guard=Guard(frozenset(hosts)), timeout=timeout)
+        beside = ":".join(str(part) for part in side_door(self.place.twins_url))
+        return Wire(guard=Guard(frozenset({*hosts, beside})), timeout=timeout)
 
     def tools(self, wire: Wire) -> Tools:
         """What a channel is given."""
@@ -138,6 +139,8 @@ def stage(folder: Path, channels: Mapping[str, type[Channel]], account: str = "P
     place = Place(account=account, twins_url=url, site_url=url, site_token="rehearsal", folder=folder)  # noqa: S106
     with _serving(app, listening):
         yield Scene(place, shelf, clock, channels)
+    for twin in twins.state.twins.values():
+        twin.close()
     state.close()
 
 

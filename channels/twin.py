@@ -2,7 +2,7 @@
 
 Twins carry the rehearsal mode (Diễn tập), the demo and the tests. Their state is a small SQLite file, so that
 it outlives the program under test: what a twin holds is the truth against which losses and copies are counted.
-A twin is spoken to only over HTTP; the clock is handed in.
+A twin is spoken to over HTTP, or where its platform is not, at its ``side_door``; the clock is handed in.
 """
 
 import json
@@ -12,12 +12,15 @@ from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
 from typing import Any, ClassVar, Literal
+from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict
 from starlette.responses import Response
 from starlette.routing import BaseRoute
 
 from channels.wire import Wire
+
+SIDE = "127.0.0.2"
 
 FaultKind = Literal[
     "refuse",
@@ -60,7 +63,10 @@ class Trace(BaseModel):
 
 
 class Fault(BaseModel):
-    """A misbehaviour ordered from a twin: the next ``times`` requests whose path contains ``path`` meet it."""
+    """A misbehaviour ordered from a twin: the next ``times`` requests whose path contains ``path`` meet it.
+
+    The method stands behind the path («/posts POST»), for a platform that reads and writes at one address.
+    """
 
     model_config = ConfigDict(extra="forbid")
 
@@ -168,6 +174,14 @@ class Twin:
         """Every publicly visible post, oldest first."""
         raise NotImplementedError
 
+    def close(self) -> None:
+        """Let go of what was opened beside the twins' own server."""
+
+
+def side_door(twins_url: str) -> tuple[str, int]:
+    """Where a twin that is not spoken to over HTTP (mail) listens: the twins' own port, on another address of this machine."""
+    return SIDE, urlsplit(twins_url).port or 80
+
 
 class Rehearsal:
     """How a channel takes part in a rehearsal; ``twin`` is None where the channel is real in every mode."""
@@ -180,6 +194,10 @@ class Rehearsal:
     def settings(self, place: Place) -> dict[str, Any]:
         """The outlet's settings (secrets included) with which the channel runs in this place."""
         raise NotImplementedError
+
+    def recipients(self, place: Place) -> tuple[str, ...]:
+        """To whom a channel that fans out sends in a rehearsal."""
+        return ()
 
     async def traces(self, place: Place, wire: Wire) -> list[Trace]:
         """What the platform holds for this place's account, asked from the twin over HTTP."""

@@ -52,8 +52,9 @@ class Faults:
             await self._meet(fault, scope, receive, send)
 
     def _due(self, scope: Scope) -> Fault | None:
+        called = f"{scope['path']} {scope['method']}"
         for fault in self.orders:
-            if fault.kind in _WIRE_FAULTS and fault.times > 0 and fault.path in scope["path"]:
+            if fault.kind in _WIRE_FAULTS and fault.times > 0 and fault.path in called:
                 fault.times -= 1
                 return fault
         return None
@@ -156,7 +157,9 @@ def build(
             )
         )
     control = _Control(twins, orders, clock)
-    return Starlette(routes=[*control.routes(), *routes])
+    app = Starlette(routes=[*control.routes(), *routes])
+    app.state.twins = twins
+    return app
 
 
 class _Control:

@@ -14,10 +14,13 @@ from channels.twins import build, open_state, server
 async def serve(port: int, state: Path) -> None:
     """Serve the twins until standard input closes."""
     kept = open_state(state)
-    served = server(build(kept, f"http://127.0.0.1:{port}"), port=port)
+    app = build(kept, f"http://127.0.0.1:{port}")
+    served = server(app, port=port)
     watching = asyncio.create_task(_until_alone(served))
     await served.serve()
     watching.cancel()
+    for twin in app.state.twins.values():
+        twin.close()
     kept.close()
 
 

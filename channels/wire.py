@@ -17,7 +17,7 @@ from contextvars import ContextVar
 from dataclasses import dataclass, field
 from functools import cache
 from http.cookiejar import CookieJar, DefaultCookiePolicy
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 import aiohttp
 import httpcore
@@ -77,6 +77,16 @@ Seen = Answer | Silence
 @cache
 def _tls() -> ssl.SSLContext:
     return httpx.create_ssl_context(trust_env=False)
+
+
+class Kept(Protocol):
+    """Connections of a transport that is not HTTP (mail), kept between calls."""
+
+    async def close(self) -> None:
+        """Close them."""
+
+
+Keeping = TypeVar("Keeping", bound=Kept)
 
 
 class _GuardedBackend(httpcore.AsyncNetworkBackend):
@@ -160,6 +170,13 @@ class Wire:
     _shared: httpx.AsyncClient | None = None
     _kept: aiohttp.ClientSession | None = None
     _allowed: dict[str, str] = field(default_factory=dict, repr=False)
+    _others: dict[object, Any] = field(default_factory=dict, repr=False)
+
+    def keep(self, name: object, make: Callable[[], Keeping]) -> Keeping:
+        """What another transport keeps under this name, made when it is not there yet; closed with this client."""
+        kept: Keeping = self._others.get(name) or make()
+        self._others[name] = kept
+        return kept
 
     def visible_transport(self) -> VisibleTransport:
         """A guarded transport of one's own, for a library that brings its own client (python-telegram-bot)."""
@@ -210,6 +227,8 @@ class Wire:
 
     async def close(self) -> None:
         """Close the shared connections."""
+        while self._others:
+            await self._others.popitem()[1].close()
         if self._kept is not None:
             await self._kept.close()
             self._kept = None

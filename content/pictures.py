@@ -13,6 +13,8 @@ from typing import Literal, Protocol
 
 from PIL import Image, ImageOps, UnidentifiedImageError
 
+from content.heic import HeicTooLarge, decode, is_heic
+
 MAX_BYTES = 20_000_000
 MAX_PIXELS = 24_000_000
 MAX_SIDE = 12_000
@@ -22,7 +24,7 @@ _SMALLEST = 320
 
 Format = Literal["jpeg", "png"]
 
-_NOT_A_PICTURE = "Tệp này không phải ảnh. Hãy chọn ảnh JPEG, PNG hoặc WebP."
+_NOT_A_PICTURE = "Tệp này không phải ảnh. Hãy chọn ảnh JPEG, PNG, WebP hoặc HEIC."
 _BROKEN = "Ảnh bị hỏng hoặc tải lên chưa đủ. Hãy mở ảnh trên máy, lưu lại rồi chọn lại."
 
 
@@ -67,14 +69,13 @@ class Fitted:
 
 
 def open_upload(data: bytes) -> Upload:
-    """The picture in these bytes (JPEG, PNG, WebP, or a GIF's first frame), decoded whole.
+    """The picture in these bytes (JPEG, PNG, WebP, HEIC, or a GIF's first frame), decoded whole.
 
     Raises PictureMistake for anything else: other files under a picture's name, broken or cut-off pictures,
     more than 20 MB or 24 million pixels (refused from the header, before decoding).
     """
     kind = _kind(data)
-    with _reading(), Image.open(io.BytesIO(data), formats=[kind]) as image:
-        _check_size(image.width, image.height)
+    with _reading(), _opened(data, kind) as image:
         image.load()
         clean = _upright(image)
     return Upload(clean, kind.lower(), clean.width, clean.height)
@@ -112,8 +113,7 @@ def cover(data: bytes, size: tuple[int, int]) -> Image.Image:
     A JPEG is decoded at the nearest smaller scale, which makes a photograph ten times quicker to place.
     """
     kind = _kind(data)
-    with _reading(), Image.open(io.BytesIO(data), formats=[kind]) as image:
-        _check_size(image.width, image.height)
+    with _reading(), _opened(data, kind) as image:
         longest = max(size)
         image.draft("RGB", (longest, longest))
         image.load()
@@ -134,9 +134,20 @@ def _kind(data: bytes) -> str:
         return "GIF"
     if data[:4] == b"RIFF" and data[8:12] == b"WEBP":
         return "WEBP"
-    if data[4:8] == b"ftyp" and data[8:12] in (b"heic", b"heix", b"mif1", b"hevc"):
-        raise PictureMistake("Ảnh HEIC của iPhone chưa dùng được. Hãy xuất ảnh sang JPEG rồi chọn lại.")
+    if is_heic(data):
+        return "HEIC"
     raise PictureMistake(_NOT_A_PICTURE)
+
+
+@contextmanager
+def _opened(data: bytes, kind: str) -> Iterator[Image.Image]:
+    """The picture, refused where its header says that it is too large; a HEIC comes decoded and upright."""
+    if kind == "HEIC":
+        yield decode(data, MAX_PIXELS, MAX_SIDE)
+        return
+    with Image.open(io.BytesIO(data), formats=[kind]) as image:
+        _check_size(image.width, image.height)
+        yield image
 
 
 @contextmanager
@@ -149,7 +160,7 @@ def _reading() -> Iterator[None]:
             yield
     except PictureMistake:
         raise
-    except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning, HeicTooLarge) as error:
         raise PictureMistake(_too_large()) from error
     except UnidentifiedImageError as error:
         raise PictureMistake(_NOT_A_PICTURE) from error

@@ -40,6 +40,7 @@ CAPABILITIES = {
     Capability.WITHDRAW: "Gỡ",
     Capability.RENEW: "Tự gia hạn kết nối",
     Capability.FAN_OUT: "Gửi từng người",
+    Capability.RETURNS: "Đọc thư trả lại",
 }
 CERTAINTIES = {
     Certainty.KEYED: "có khóa: gửi lại cùng khóa không sinh bài thứ hai, nên đúng một lần",

@@ -406,9 +406,24 @@ class Delivery(SQLModel, table=True):
 
 
 class Subscriber(SQLModel, table=True):
-    """Somebody to whom an outlet sends its posts one by one (mail); ``active`` until they unsubscribe."""
+    """Somebody to whom an outlet sends its posts one by one (mail).
 
-    __table_args__ = (UniqueConstraint("outlet_id", "address"),)
+    ``state`` is pending (asked, not yet confirmed), active, suspended (letters come back) or left; only the active are
+    sent to, which ``active`` repeats for the database. ``code`` is a keyed hash of outlet and address: the name of the
+    page on which they leave, and all that stays of somebody who left (``address`` is then «#» and the code).
+    ``consent`` says how they agreed. ``letter`` is where the confirmation stands: due, wire, sent, failed, unknown.
+    """
+
+    __table_args__ = (
+        UniqueConstraint("outlet_id", "address"),
+        Index("ix_subscriber_code", "code"),
+        Index(
+            "ix_subscriber_letter",
+            "letter_at",
+            sqlite_where=text("letter in ('due', 'wire')"),
+            postgresql_where=text("letter in ('due', 'wire')"),
+        ),
+    )
 
     id: int | None = Field(default=None, primary_key=True)
     ward_id: int = Field(foreign_key="ward.id", index=True)
@@ -416,6 +431,16 @@ class Subscriber(SQLModel, table=True):
     address: str
     name: str = ""
     active: bool = True
+    state: str = "active"
+    code: str = ""
+    consent: str = ""
+    bounces: int = 0
+    letter: str = ""
+    letter_at: datetime | None = Field(default=None, sa_type=Utc)
+    letter_tries: int = 0
+    asked_at: datetime | None = Field(default=None, sa_type=Utc)
+    confirmed_at: datetime | None = Field(default=None, sa_type=Utc)
+    left_at: datetime | None = Field(default=None, sa_type=Utc)
     created_at: datetime = Field(sa_type=Utc)
 
 

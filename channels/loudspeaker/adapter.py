@@ -33,6 +33,7 @@ from channels.loudspeaker import studio
 from channels.loudspeaker.refusal import NO_SOUND, ONLY_PREVIEW, UNPLUGGED, not_written
 from channels.loudspeaker.script import script
 from channels.loudspeaker.settings import LoudspeakerSettings
+from channels.loudspeaker.transports.advice import advice
 from channels.loudspeaker.transports.choice import transport
 from channels.loudspeaker.transports.folder import Folder, health, plugged
 from channels.loudspeaker.transports.ways import certainty_of
@@ -144,6 +145,10 @@ class Loudspeaker(Channel):
     async def health(self) -> Reason | None:
         """Whether the folder can be used, and what plays can be reached."""
         return await asyncio.to_thread(health, self.settings) or await self.transport.probe()
+
+    def advice(self, reason: Reason) -> str:
+        """What to do about it, in the words of the way that was chosen."""
+        return advice(self.settings, reason)
 
     def _soundless(self, recording: object) -> Refused | None:
         if self.settings.transport == "folder" or recording:

@@ -215,8 +215,35 @@ async def test_one_outlet_that_breaks_keeps_no_other_from_being_renewed(worn: Ho
     assert await renew(worn.courier()) == 1
 
 
-async def test_a_paused_outlet_is_left_alone(worn: House, clock) -> None:
+async def test_a_paused_outlets_credentials_are_kept_alive_until_the_platform_says_no(worn: House, clock) -> None:
     with worn.store.write() as session:
         outlets.pause(session, MACHINE, session.get_one(Outlet, worn.outlet.id), "Bảo trì.", clock())
+    Wearing.answers.extend([{"token": "mới"}, Reason.UNAUTHORIZED])
+    assert await renew(worn.courier()) == 1, "a token that ends while nobody looks would be lost"
+    assert (_token(worn), _outlet(worn).state) == ("mới", "paused")
     await renew(worn.courier())
-    assert Wearing.asked == []
+    clock.forward(days=2)
+    await renew(worn.courier())
+    assert Wearing.asked == ["cũ", "mới"], "whoever was refused waits for a person"
+
+
+async def test_an_answer_that_no_database_takes_is_kept_in_hand_and_written_later(
+    worn: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(renewing, "RECORD_AGAIN_AFTER", (0.0,))
+    real, refusals = outlets.renew, [1] * 4
+
+    def long_away(*what: Any) -> bool:
+        if refusals:
+            refusals.pop()
+            raise OperationalError("update outlet", {}, OSError("the disk is full"))
+        return real(*what)
+
+    monkeypatch.setattr(outlets, "renew", long_away)
+    Wearing.answers.extend([{"token": "mới"}, Reason.UNAUTHORIZED])
+    courier = worn.courier()
+    assert [await renew(courier), _token(worn)] == [0, "None"]
+    assert [await renew(courier), _token(worn)] == [0, "None"]
+    assert [await renew(courier), _token(worn)] == [1, "mới"]
+    assert Wearing.asked[0] == "cũ"
+    assert "cũ" not in Wearing.asked[1:], "the old pair is spent: nobody asks with it again"

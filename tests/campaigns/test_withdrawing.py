@@ -13,7 +13,18 @@ from campaigns.delivering import Courier
 from campaigns.people import Forbidden, Mistake
 from campaigns.removals import MAX_DOUBTS, Next, after, can
 from campaigns.states import State
-from channels.contract import Capability, Deferred, Found, Outcome, Published, Reason, Refused, Unknown
+from channels.contract import (
+    Capability,
+    Deferred,
+    Found,
+    Handle,
+    Outcome,
+    Pending,
+    Published,
+    Reason,
+    Refused,
+    Unknown,
+)
 from store.tables import Attempt, AuditEvent, Delivery, Instance
 from tests.campaigns import scripted
 from tests.campaigns.conftest import House
@@ -125,6 +136,35 @@ async def test_it_is_asked_for_then_carried_out(house: House, clock, removable: 
     assert _actions(house, delivery)[-2:] == ["delivery.withdrawing", "delivery.withdrawn"]
     assert _tries(house, delivery) == [("withdraw", "published")]
     assert await withdrawing.withdraw(courier, 10) == 0
+
+
+@pytest.mark.anyio
+async def test_what_is_on_the_air_is_stopped_before_it_is_over(house: House, clock, removable: Removable) -> None:
+    courier = house.courier()
+    delivery = house.planned(clock() + timedelta(minutes=5))
+    clock.forward(minutes=5)
+    PLATFORM.answers = [Pending(handle=Handle(remote_id="tin/0"), retry_at=clock() + timedelta(minutes=15))]
+    await courier.deliver(10)
+    assert house.see(delivery).state == State.UNKNOWN
+    _ask(house, delivery, "Nhầm bản tin")
+    assert await withdrawing.withdraw(courier, 10) == 1
+    found = house.see(delivery)
+    assert (found.state, removable.asked, found.remote_ids) == (State.WITHDRAWN, ["tin/0"], ["tin/0"])
+    assert _actions(house, delivery)[-2:] == ["delivery.withdrawing", "delivery.withdrawn"]
+
+
+@pytest.mark.anyio
+async def test_what_may_only_be_out_is_settled_before_it_is_taken_down(
+    house: House, clock, removable: Removable
+) -> None:
+    courier = house.courier()
+    delivery = house.planned(clock() + timedelta(minutes=5))
+    clock.forward(minutes=5)
+    PLATFORM.answers = [Unknown(detail="Mất câu trả lời.")]
+    await courier.deliver(10)
+    with pytest.raises(settling.MovedOn):
+        _ask(house, delivery)
+    assert house.see(delivery).state == State.UNKNOWN and removable.asked == []
 
 
 @pytest.mark.anyio

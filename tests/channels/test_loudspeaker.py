@@ -30,10 +30,12 @@ from channels.loudspeaker.adapter import Loudspeaker
 from channels.loudspeaker.settings import LoudspeakerSettings
 from channels.loudspeaker.transports.folder import Folder
 from channels.pages import card as preview
+from channels.rehearsing import MemoryShelf
 from channels.twin import Place
 from channels.wire import Wire
 from content.audio import measure
 from content.document import Document, Source, read
+from tests.channels.air import tone
 
 pytestmark = pytest.mark.anyio
 
@@ -412,3 +414,48 @@ def test_the_preview_shows_script_length_and_doubts(tmp_path: Path) -> None:
     assert "một nghìn ba trăm tám mươi" in shown
     assert "khoảng" in shown and "giây" in shown
     assert "<mark>XQZT</mark>" in shown and "<XQZT>" not in shown
+
+
+async def test_a_stick_that_is_pulled_out_is_waited_for_and_nothing_is_written_elsewhere(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stick = tmp_path / "usb"
+    channel = speaker(stick / "loa", removable=True)
+    there = {"now": False}
+    monkeypatch.setattr(Path, "is_mount", lambda path: there["now"] and path == stick)
+    staged = await channel.stage(message(channel), 0)
+    outcome = await channel.publish(message(channel), 0, Handle(), ())
+    for waiting in (staged, outcome):
+        assert isinstance(waiting, Deferred) and waiting.reason is Reason.UNREACHABLE and "cắm USB" in waiting.detail
+    assert not stick.exists(), "without the stick the path is this machine's own disk"
+    assert await channel.health() is Reason.UNREACHABLE and "Cắm USB" in channel.advice(Reason.UNREACHABLE)
+    assert (await channel.find(message(channel), 0, Handle(), NOW)).verdict == "unclear"
+    there["now"] = True
+
+    def pulled(*_: object) -> None:
+        there["now"] = False
+        raise OSError(errno.EIO, "gone")
+
+    with monkeypatch.context() as hand:
+        hand.setattr(days, "_move_in", pulled)
+        outcome = await channel.publish(message(channel), 0, Handle(), ())
+    assert isinstance(outcome, Deferred) and outcome.reason is Reason.UNREACHABLE
+    there["now"] = True
+    done = await aired(channel, message(channel))
+    assert len(whole_programmes(stick / "loa")) == 1 and await channel.health() is None
+    there["now"] = False
+    gone = await channel.withdraw(done.remote_id)
+    assert isinstance(gone, Deferred) and playlist(stick / "loa").count("k3f9x2abcd/") == 1
+
+
+async def test_a_recording_is_listed_as_what_it_is(tmp_path: Path) -> None:
+    channel = speaker(tmp_path)
+    shelf = MemoryShelf("http://127.0.0.1")
+    channel = Loudspeaker(channel.settings, channel.tools.model_copy(update={"shelf": shelf}))
+    said = message(channel)
+    said = said.model_copy(update={"extra": {**said.extra, "recording": shelf.add(tone(2.0), "audio/wav")}})
+    outcome = await aired(channel, said)
+    card = json.loads((tmp_path / outcome.remote_id / "thong-tin.json").read_text("utf-8"))
+    assert (card["am_thanh"], card["ban_nghe_thu"]) == ("bản thu", False)
+    assert "bản nghe thử" not in playlist(tmp_path)
+    assert measure(tmp_path / outcome.remote_id / "ban-tin.mp3").integrated == pytest.approx(-16, abs=1)

@@ -5,11 +5,14 @@ import struct
 import time
 import zlib
 from dataclasses import dataclass
+from pathlib import Path
 
 import pytest
 from PIL import Image
 
 from content.pictures import MAX_BYTES, PictureMistake, cover, fit, open_upload
+
+IPHONE = (Path(__file__).parent / "photos" / "iphone.heic").read_bytes()
 
 
 @dataclass(frozen=True)
@@ -85,11 +88,41 @@ def test_of_a_moving_gif_the_first_frame_is_taken() -> None:
     ],
 )
 def test_other_files_under_a_pictures_name_are_refused(data: bytes) -> None:
-    assert refusal(data) == "Tệp này không phải ảnh. Hãy chọn ảnh JPEG, PNG hoặc WebP."
+    assert refusal(data) == "Tệp này không phải ảnh. Hãy chọn ảnh JPEG, PNG, WebP hoặc HEIC."
 
 
-def test_an_iphone_picture_is_named_with_what_to_do() -> None:
-    assert "HEIC" in refusal(b"\0\0\0\x18ftypheic" + b"\0" * 40)
+def test_an_iphone_picture_stands_upright_and_leaves_without_its_position() -> None:
+    """Taken sideways: stored turned, with a turn in the file, an orientation in its EXIF, and where it was taken."""
+    assert b"iPhone" in IPHONE
+    upload = open_upload(IPHONE)
+    assert (upload.format, upload.width, upload.height) == ("heic", 1200, 900)
+    red, white, blue = (upload.image.getpixel(place) for place in ((100, 450), (600, 100), (1100, 450)))
+    assert red[0] > 150 > red[2] and min(white) > 230 and blue[2] > 150 > blue[0]
+    again = Image.open(io.BytesIO(fit(IPHONE, Wish()).bytes))
+    assert (again.format, again.size, dict(again.getexif())) == ("JPEG", (1200, 900), {})
+    assert cover(IPHONE, (448, 540)).size == (448, 540)
+
+
+def test_a_broken_iphone_picture_is_refused_and_never_raises_anything_else() -> None:
+    for share in (0.02, 0.3, 0.6, 0.99):
+        assert "Hãy" in refusal(IPHONE[: int(len(IPHONE) * share)])
+    for place in range(40, len(IPHONE), 600):
+        try:
+            open_upload(IPHONE[:place] + b"\xff\x00\xaa" + IPHONE[place + 3 :])
+        except PictureMistake as mistake:
+            assert "Hãy" in str(mistake)
+    assert "bị hỏng" in refusal(b"\0\0\0\x18ftypheic" + b"\0" * 40)
+    assert "không phải ảnh" in refusal(b"\0\0\0\x1cftypmif1\0\0\0\0avifmif1miaf" + b"\0" * 40)
+
+
+@pytest.mark.parametrize("size", [(6000, 6000), (60_000, 60_000), (13_000, 10)])
+def test_an_iphone_picture_that_claims_to_be_huge_is_refused_from_its_header(size: tuple[int, int]) -> None:
+    at, data = -1, IPHONE
+    while (at := data.find(b"ispe", at + 1)) > 0:
+        data = data[: at + 8] + struct.pack(">II", *size) + data[at + 16 :]
+    start = time.monotonic()
+    assert "quá lớn" in refusal(data)
+    assert time.monotonic() - start < 5
 
 
 def test_an_empty_file_and_a_heavy_file_are_refused() -> None:

@@ -18,12 +18,14 @@ ON_THE_NETWORK = {
     "channels/rehearsing.py": {"socket"},  # hands the twins' server a socket that is already bound
     "channels/loudspeaker/transports/icecast.py": {"socket"},  # a stream of a quarter of an hour, in a thread of its own
     "channels/loudspeaker/transports/rtp.py": {"socket"},  # UDP
+    "channels/email/smtp.py": {"aiosmtplib", "socket"},  # SMTP to addresses that went through the guard
+    "channels/email/mailbox.py": {"imaplib", "socket"},  # IMAP likewise
     "channels/telegram/api.py": {"telegram"},  # python-telegram-bot, on the wire's own transport
     "channels/telegram/adapter.py": {"telegram"},  # its types; requests are made in api.py alone
 }
 NETWORK = {
     "httpx", "aiohttp", "httpcore", "httpx_aiohttp", "socket", "requests", "urllib.request", "http.client", "smtplib",
-    "telegram", "ftplib", "websockets",
+    "telegram", "ftplib", "websockets", "aiosmtplib", "imaplib", "poplib",
 }  # fmt: skip
 #: a ward's web address is called «website» too, in its table and in the words a template may use
 NOT_A_KIND = {
@@ -35,6 +37,7 @@ NOT_A_KIND = {
 #: pages that cannot do without the word
 ON_PAGES = {
     ("web/public/templates/front.html", "website"),  # og:type (https://ogp.me/#no_vertical)
+    ("web/public/templates/subscribe.html", "email"),  # the kind of input field (HTML)
     ("web/public/templates/layout.html", "website"),  # the ward's own web address
     ("web/templates/console/template_edit.html", "loudspeaker"),  # how a block for one channel is written
 }

@@ -50,6 +50,23 @@ async def test_a_bad_address_is_told_and_kept(scene: Scene, visitor: Client) -> 
     assert _now(scene, row).state == "needs_human"
 
 
+async def test_what_is_on_the_air_can_be_stopped(scene: Scene, visitor: Client) -> None:
+    row = furnished.delivery(scene, "unknown", kind="loudspeaker")
+    with scene.store.write() as session:
+        kept = session.get_one(Delivery, row.id)
+        kept.handle = {"data": {}, "remote_id": "2026-11-23/abcd1234-1"}
+        session.add(kept)
+    async with visitor("duyet.phuong-ta") as client:
+        page = (await client.get(f"/quan-tri/luot-dang/{row.id}")).text
+        assert "Đang ra trên kênh" in page and "Dừng ngay" in page and "hai bài giống nhau" not in page
+        assert "Hãy ghi lý do" in (await client.post(f"/quan-tri/luot-dang/{row.id}/go")).text
+        await client.post(f"/quan-tri/luot-dang/{row.id}/go", data={"reason": "Nhầm bản tin"})
+    found = _now(scene, row)
+    assert (found.state, found.remote_ids) == ("withdrawing", ["2026-11-23/abcd1234-1"])
+    async with visitor("bientap.phuong-ta") as client:
+        assert "Dừng ngay" not in (await client.get(f"/quan-tri/luot-dang/{row.id}")).text
+
+
 @pytest.mark.parametrize("state", OPEN)
 async def test_sending_again_needs_the_words(scene: Scene, visitor: Client, state: str) -> None:
     row = furnished.delivery(scene, state)

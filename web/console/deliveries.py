@@ -159,7 +159,7 @@ def _page(
     row, outlet = life.story.delivery, life.story.outlet
     return page(
         request, here, "delivery.html", status, life=life, row=row, outlet=outlet, known=_known(life), home=_home(here, outlet),
-        by_machine=removals.can(kinds().get(outlet.kind), row), in_doubt=settling.withdrawal_in_doubt(row),
+        going_on=removals.going_on(kinds().get(outlet.kind), row), by_machine=removals.can(kinds().get(outlet.kind), row), in_doubt=settling.withdrawal_in_doubt(row),
         rests=resting.resting(outlet, here.now), lateness=_lateness(life), too_late=settling.late(life.story.delivery, here.now), typed=typed or Typed(()), errors=errors or {},
         confirmation=CONFIRMATION, sentences=sentences, installed=life.story.outlet.kind in kinds(),
     )  # fmt: skip

@@ -93,7 +93,7 @@ def mistakes(kind: type[Channel], values: Mapping[str, Any]) -> dict[str, str]:
 
 def _entry(kind: type[Channel], key: str, field: FieldInfo) -> Entry:
     widget = _widget(kind, key, field)
-    choices = tuple((one, CHOICES.get(one, one)) for one in _literals(field)) if widget == "choice" else ()
+    choices = tuple((one, _called(field, one)) for one in _literals(field)) if widget == "choice" else ()
     default = None if field.is_required() else field.get_default(call_default_factory=True)
     return Entry(key, field.title or key, field.description or "", widget, field.is_required(), default, choices)
 
@@ -108,7 +108,7 @@ def _widget(kind: type[Channel], key: str, field: FieldInfo) -> str:
         return "number"
     if _literals(field):
         return "choice"
-    return "lines" if get_origin(field.annotation) in (tuple, list) else "text"
+    return "lines" if get_origin(field.annotation) in (tuple, list, dict) else "text"
 
 
 def _types(field: FieldInfo) -> set[Any]:
@@ -117,6 +117,13 @@ def _types(field: FieldInfo) -> set[Any]:
 
 def _literals(field: FieldInfo) -> tuple[str, ...]:
     return get_args(field.annotation) if get_origin(field.annotation) is Literal else ()
+
+
+def _called(field: FieldInfo, one: str) -> str:
+    """What a choice is called: by the setting itself (``json_schema_extra["choices"]``), or as everywhere."""
+    extra = field.json_schema_extra
+    own = extra.get("choices") if isinstance(extra, dict) else None
+    return str(own[one]) if isinstance(own, dict) and one in own else CHOICES.get(one, one)
 
 
 def _is_moment(field: FieldInfo) -> bool:
@@ -143,6 +150,8 @@ def _as_typed(value: Any) -> str:
         return ""
     if isinstance(value, bool):
         return "1" if value else ""
+    if isinstance(value, Mapping):
+        return "\n".join(f"{key} = {item}" for key, item in value.items())
     if isinstance(value, list | tuple):
         return "\n".join(str(item) for item in value)
     return str(Path(value)) if isinstance(value, Path) else str(value)

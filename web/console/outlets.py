@@ -98,8 +98,10 @@ def change(request: Request, here: Visitor, form: Form, outlet_id: int) -> Respo
 async def check(here: Visitor, outlet_id: int) -> Response:
     """Ask the platform whether the outlet can be used, and say so in words."""
     found = await connecting.check(here.store, here.desk, here.actor, here.ward_id, outlet_id)
+    with here.store.read() as session:
+        row = views.mine(session, Outlet, outlet_id, here.ward_id)
     said, tone = health(found), "ok" if found == REACHED else "error"
-    return done(here, f"/quan-tri/kenh/{outlet_id}", f"{said}. {ADVICE.get(found, '')}".strip(), tone)
+    return done(here, f"/quan-tri/kenh/{outlet_id}", f"{said}. {_advice(here, row)}".strip(), tone)
 
 
 @router.post("/kenh/{outlet_id:int}/tam-dung")
@@ -144,6 +146,10 @@ def health(found: str) -> str:
     return words.REASON.get(found, "Không kiểm tra được")
 
 
+def _advice(here: Here, outlet: Outlet) -> str:
+    return connecting.advice(here.desk, outlet) or ADVICE.get(outlet.health, "")
+
+
 def _kind(name: str) -> type[Channel]:
     if name not in kinds():
         raise NotHere(name)
@@ -173,7 +179,7 @@ def _page(
         found = connecting.standing(session, here.ward_id, id)
     maker = kinds().get(found.outlet.kind)
     return page(
-        request, here, "outlet.html", status, found=found, outlet=found.outlet, maker=maker, health=health, advice=ADVICE,
+        request, here, "outlet.html", status, found=found, outlet=found.outlet, maker=maker, health=health, advice=_advice(here, found.outlet),
         entries=outlet_forms.entries(maker) if maker else [], called=name or found.outlet.name,
         values=values if values is not None else outlet_forms.kept_values(maker, found.outlet.settings) if maker else {},
         errors=errors or {}, editing=True, rests=found.outlet.failures >= resting.OPENS_AT,
