@@ -34,5 +34,10 @@ def run(size: int | None, seed: int, folder: Path) -> bool:
         "told_of": told_of,
     }
     words = f"every one of the {doubled} second copies was found by the sweep and told"
-    say(NAME, seed, counts, words if green else "\n\n".join([*tally.failures, f"{doubled} doubled, {told_of} told"]))
+    say(
+        NAME,
+        seed,
+        counts,
+        words if green else "RED: " + "\n\n".join([*tally.failures, f"{doubled} doubled, {told_of} told"]),
+    )
     return green
