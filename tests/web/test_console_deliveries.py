@@ -7,7 +7,7 @@ from sqlalchemy.exc import DBAPIError
 
 from campaigns import settling
 from campaigns.people import Forbidden, Mistake
-from store.tables import AuditEvent, Delivery
+from store.tables import AuditEvent, Delivery, Recipient
 from tests.web import furnished
 from tests.web.conftest import Client, Scene, active_parts
 
@@ -219,3 +219,22 @@ async def test_the_frozen_message_is_shown_and_the_whole_life(scene: Scene, visi
         assert words in page
     assert "/da-dang" not in page, "a reader gets no buttons"
     assert active_parts(page) == []
+
+
+async def test_a_bulletin_tells_where_its_readers_stand(scene: Scene, visitor: Client) -> None:
+    row = furnished.delivery(scene, "failed")
+    with scene.store.write() as session:
+        for number, state in enumerate(["waiting", "waiting", "waiting", "cancelled"]):
+            session.add(
+                Recipient(
+                    ward_id=row.ward_id, delivery_id=row.id or 0, address=f"nguoi-{number}@example.org", state=state,
+                    next_at=scene.clock(),
+                )
+            )  # fmt: skip
+    async with visitor("xem.phuong-ta") as client:
+        page = (await client.get(f"/quan-tri/luot-dang/{row.id}")).text
+        assert "<strong>0/4</strong> đã gửi" in page
+        assert "3 đang chờ" in page and "1 không gửi nữa" in page
+        assert "không gửi được" not in page
+        assert "nguoi-1@example.org" not in page, "no page shows who reads"
+        assert "Người nhận" not in (await client.get(f"/quan-tri/luot-dang/{furnished.delivery(scene).id}")).text
