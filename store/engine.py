@@ -4,6 +4,7 @@ SQLite runs WAL with ``synchronous=FULL``: an intent that was committed is on di
 (facts: 1,571 of 2,000 power cuts lost acknowledged commits under NORMAL, none under FULL).
 """
 
+import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -22,6 +23,7 @@ from store.points import passing
 
 TURN_SECONDS = 30.0
 FROZEN_AFTER_MS = 20_000
+DAMAGED = "damaged"
 MIGRATIONS = Path(__file__).parent / "migrations"
 
 
@@ -114,10 +116,24 @@ def _engine(url: str) -> Engine:
     path = url.removeprefix("sqlite:///")
     if path and path != ":memory:":
         Path(path).parent.mkdir(parents=True, exist_ok=True)
-    engine = create_engine(url, connect_args={"check_same_thread": False, "timeout": 30}, pool_size=8, max_overflow=8)
+    engine = create_engine(
+        url,
+        connect_args={"check_same_thread": False, "timeout": 30},
+        pool_size=8,
+        max_overflow=8,
+        json_deserializer=_json,
+    )
     event.listen(engine, "connect", _on_connect)
     event.listen(engine, "begin", _on_begin)
     return engine
+
+
+def _json(text: str) -> Any:
+    """What a JSON column holds. SQLite does not check it: a row that was damaged is that row's trouble, not its query's."""
+    try:
+        return json.loads(text)
+    except ValueError:
+        return {DAMAGED: text[:80]}
 
 
 def _end_frozen_transactions(connection: Any, _record: Any) -> None:

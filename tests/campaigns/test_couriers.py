@@ -6,12 +6,12 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 
 import pytest
-from sqlalchemy.exc import OperationalError
-from sqlmodel import Session, col, select, update
+from sqlalchemy.exc import DBAPIError, OperationalError
+from sqlmodel import Session, col, select, text, update
 
 from campaigns import approving, delivering, drafting, outlets, wiring
 from campaigns.delivering import Courier
-from campaigns.freezing import Letter
+from campaigns.freezing import UNREADABLE, Letter
 from campaigns.planning import plan
 from campaigns.recording import Clerk
 from campaigns.states import State
@@ -175,6 +175,26 @@ async def test_what_nobody_is_busy_with_does_not_stay_under_way_for_ever(house: 
         house.desk.now.forward(seconds=2)
     assert len(platform.posts) == 1
     assert courier.find_forgotten() == courier.find_forgotten() == 0
+
+
+async def test_a_message_that_was_damaged_on_disk_keeps_nobody_else_waiting(
+    house: House, platform: Platform, clock
+) -> None:
+    ids = _outlets(house, 2)
+    _plan(house, clock() + HOUR, ids, posts=1)
+    damage = text('update delivery set message = \'{"kind": "scri\' where outlet_id = :id').bindparams(id=ids[0])
+    if house.store.dialect == "postgresql":
+        with pytest.raises(DBAPIError), house.store.write() as session:
+            session.execute(damage)  # this database does not take it
+        return
+    with house.store.write() as session:
+        session.execute(damage)
+    clock.forward(hours=1)
+    await house.courier().deliver(10)
+    with house.store.read() as session:
+        found = {row.outlet_id: (row.state, row.detail) for row in session.exec(select(Delivery)).all()}
+    assert found[ids[0]] == (State.FAILED, UNREADABLE)
+    assert found[ids[1]][0] == State.SENT
 
 
 async def test_a_plug_in_that_is_gone_keeps_nobody_else_waiting(house: House, platform: Platform, clock) -> None:
