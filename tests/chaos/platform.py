@@ -176,6 +176,7 @@ class Platform:
             return
         for text in path.read_text().splitlines():
             line = json.loads(text)
+            self._count(line)
             if line[0] == "request":
                 self.state.requests[line[1]] = self.state.requests.get(line[1], 0) + 1
             elif line[0] == "draft":
@@ -184,7 +185,12 @@ class Platform:
                 self._keep(line[4], Post(line[3], line[1], line[2], line[5]))
                 if line[3] in self.state.drafts:
                     self.state.drafts[line[3]] = (line[1], line[2], True)
-        self.state.number = 10_000_000 + int(time.time())  # ids of an earlier life are never given again
+
+    def _count(self, line: list[Any]) -> None:
+        """The ids of an earlier life are never given again."""
+        id = str({"draft": line[1], "copy": line[3] if len(line) > 3 else ""}.get(line[0], ""))
+        if id[1:].isdigit():
+            self.state.number = max(self.state.number, int(id[1:]))
 
 
 @dataclass
