@@ -12,8 +12,10 @@ from pathlib import Path
 import httpx
 import pytest
 
+from channels.registry import kinds
+
 LANTOA = Path(sys.executable).parent / "lantoa"
-CHANNELS = {"facebook", "loudspeaker", "telegram", "website", "zalo"}
+CHANNELS = set(kinds())
 
 
 def _start(out: Path, days: int) -> subprocess.Popen[bytes]:
