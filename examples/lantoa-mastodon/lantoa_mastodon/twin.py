@@ -162,7 +162,7 @@ class MastodonTwin(Twin):
 
     def _made(self, account: str, key: str, asked: _Asked) -> dict[str, Any]:
         id = f"1155{self.state.next(_STATUS):08d}"
-        made = {"id": id, "account": account, "at": self.now().isoformat(), "text": asked.status}
+        made: dict[str, Any] = {"id": id, "account": account, "at": self.now().isoformat(), "text": asked.status}
         made |= {"media": list(asked.media_ids), "late": self.ordered("read_late", "/api/v1/statuses")}
         self.state.put(_STATUS, id, made)
         self.state.put(_KEY, f"{account} {key}", {"status": id, "at": self.now().isoformat()})
