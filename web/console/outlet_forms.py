@@ -18,7 +18,18 @@ from channels.contract import Channel
 from web.forms import Typed
 
 PREFIX = "set"
-CHOICES = {"show": "Hiện", "hide": "Ẩn", "north": "Miền Bắc", "south": "Miền Nam"}
+CHOICES = {
+    "show": "Hiện",
+    "hide": "Ẩn",
+    "north": "Miền Bắc",
+    "south": "Miền Nam",
+    "starttls": "STARTTLS (thường ở cổng 587)",
+    "tls": "TLS ngay từ đầu (thường ở cổng 465)",
+    "plain": "Không mã hóa (chỉ khi máy chủ thư ở cùng máy)",
+    "off": "Không đọc",
+    "maildir": "Từ thư mục Maildir",
+    "imap": "Từ hộp thư IMAP",
+}
 
 _SAID = {
     "missing": "Chưa nhập.",
