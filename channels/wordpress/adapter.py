@@ -149,6 +149,10 @@ class WordPress(Channel):
         """What is wrong and what to do, in Vietnamese; None when all is well."""
         return await ailments.examine(self._api(), self.settings)
 
+    def advice(self, reason: Reason) -> str:
+        """What to look at on the site; ``examine`` knows which of it is wrong."""
+        return ailments.advice(self.settings, reason)
+
     def _api(self) -> Api:
         return Api(self.tools, self.settings)
 

@@ -31,6 +31,8 @@ _NO_REST = (
     "Không thấy REST của WordPress ở địa chỉ này. Hãy xem lại địa chỉ trang; nếu đúng, một plugin bảo mật hoặc máy chủ đang đóng REST."
 )  # fmt: skip
 
+_ROLE = "Hãy cho tài khoản của Lan Tỏa trên WordPress vai trò Tác giả (Author) trở lên, và xem plugin bảo mật có chặn REST không."
+
 
 class Ailment(BaseModel):
     """Why the site cannot be used now, and in words what to do."""
@@ -39,6 +41,27 @@ class Ailment(BaseModel):
 
     reason: Reason
     words: str
+
+
+def advice(settings: WordPressSettings, reason: Reason) -> str:
+    """What to do about a reason without asking the site again; empty where the usual words do. Pure."""
+    if reason is Reason.MISCONFIGURED:
+        return _misconfigured(settings)
+    return {Reason.UNAUTHORIZED: _NOT_KNOWN, Reason.FORBIDDEN: _ROLE}.get(reason, "")
+
+
+def _misconfigured(settings: WordPressSettings) -> str:
+    looks = [
+        f"địa chỉ {settings.site_url} có đúng và không chuyển hướng",
+        "trang có https (không có thì WordPress tắt mật khẩu ứng dụng)",
+        "không plugin nào đóng REST",
+        "trang không còn dùng đường dẫn tĩnh kiểu «Đơn giản» thì bỏ dấu ở mục ấy"
+        if settings.plain_permalinks
+        else "đường dẫn tĩnh kiểu «Đơn giản» thì đánh dấu mục ấy trong thiết lập kênh",
+    ]
+    if settings.categories:
+        looks.append(f"có đủ chuyên mục {', '.join(f'«{name}»' for name in settings.categories)}")
+    return f"Hãy xem trên WordPress: {'; '.join(looks)}."
 
 
 async def examine(api: Api, settings: WordPressSettings) -> Ailment | None:

@@ -266,3 +266,36 @@ def test_settings_keep_the_password_and_never_send_it_in_the_clear() -> None:
     ):
         with pytest.raises(ValidationError):
             site(says(200), **wrong)
+
+
+@pytest.mark.parametrize(
+    ("reason", "changes", "words"),
+    [
+        (Reason.UNAUTHORIZED, {}, "tạo mật khẩu ứng dụng mới"),
+        (Reason.FORBIDDEN, {}, "Tác giả (Author)"),
+        (Reason.MISCONFIGURED, {"categories": ["Tin tức"]}, "«Tin tức»"),
+        (Reason.MISCONFIGURED, {}, "đánh dấu mục ấy"),
+        (Reason.MISCONFIGURED, {"plain_permalinks": True}, "bỏ dấu ở mục ấy"),
+    ],
+)
+def test_advice_tells_what_to_look_at(reason: Reason, changes: dict[str, Any], words: str) -> None:
+    channel, _ = site(says(200), **changes)
+    assert words in channel.advice(reason)
+    assert channel.advice(Reason.UNREACHABLE) == ""
+
+
+def test_the_preview_shows_every_picture() -> None:
+    from channels import pages
+
+    pictures = tuple(
+        Picture(sha256=mark * 64, mime="image/jpeg", width=4, height=3, alt=f"Ảnh {mark}") for mark in "ab"
+    )
+    channel, _ = site(says(200))
+    folder = Path(str(WordPress.__module__).replace(".", "/")).parent
+    drawn = pages.card(
+        Path(__file__).parents[2] / folder,
+        channel.render(document(1), "k", pictures),
+        "/a.jpg",
+        picture_urls=["/a.jpg", "/b.jpg"],
+    )
+    assert drawn.count("/a.jpg") == 1 and '<img src="/b.jpg" alt="Ảnh b">' in drawn
