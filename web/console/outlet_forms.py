@@ -46,7 +46,7 @@ _SAID = {
 
 @dataclass(frozen=True)
 class Entry:
-    """One setting on screen. ``widget`` is text, url, secret, check, choice, number or lines."""
+    """One setting on screen. ``widget`` is text, url, secret, check, choice, number or lines; ``first`` ones are always open."""
 
     key: str
     label: str
@@ -55,6 +55,7 @@ class Entry:
     required: bool
     default: Any
     choices: tuple[tuple[str, str], ...] = ()
+    first: bool = False
 
     @property
     def name(self) -> str:
@@ -106,7 +107,8 @@ def _entry(kind: type[Channel], key: str, field: FieldInfo) -> Entry:
     widget = _widget(kind, key, field)
     choices = tuple((one, _called(field, one)) for one in _literals(field)) if widget == "choice" else ()
     default = None if field.is_required() else field.get_default(call_default_factory=True)
-    return Entry(key, field.title or key, field.description or "", widget, field.is_required(), default, choices)
+    first = field.is_required() or widget == "secret" or bool(_extra(field).get("first"))
+    return Entry(key, field.title or key, field.description or "", widget, field.is_required(), default, choices, first)
 
 
 def _widget(kind: type[Channel], key: str, field: FieldInfo) -> str:
@@ -132,9 +134,12 @@ def _literals(field: FieldInfo) -> tuple[str, ...]:
 
 def _called(field: FieldInfo, one: str) -> str:
     """What a choice is called: by the setting itself (``json_schema_extra["choices"]``), or as everywhere."""
-    extra = field.json_schema_extra
-    own = extra.get("choices") if isinstance(extra, dict) else None
+    own = _extra(field).get("choices")
     return str(own[one]) if isinstance(own, dict) and one in own else CHOICES.get(one, one)
+
+
+def _extra(field: FieldInfo) -> dict[str, Any]:
+    return field.json_schema_extra if isinstance(field.json_schema_extra, dict) else {}
 
 
 def _is_moment(field: FieldInfo) -> bool:
