@@ -20,7 +20,7 @@ _NO_WAY_IN = (
     "rồi tạo mật khẩu ứng dụng mới."
 )
 _NOT_KNOWN = (
-    "WordPress không nhận ra tài khoản. Hãy kiểm tra tên đăng nhập và tạo mật khẩu ứng dụng mới (Thành viên › Hồ sơ › Mật khẩu ứng dụng). "
+    "WordPress không nhận ra tài khoản. Hãy kiểm tra tên đăng nhập và tạo mật khẩu ứng dụng mới (Hồ sơ › Application Passwords). "
     'Nếu vẫn vậy, máy chủ web đang bỏ mất phần Authorization: hãy nhờ nơi đặt trang thêm SetEnvIf Authorization "(.*)" HTTP_AUTHORIZATION=$1.'
 )
 _PLAIN = (
