@@ -29,6 +29,20 @@ CHOICES = {
     "off": "Không đọc",
     "maildir": "Từ thư mục Maildir",
     "imap": "Từ hộp thư IMAP",
+    "remove": "Xóa hẳn",
+    "none": "Không gửi",
+    "followers": "Gửi tới người quan tâm",
+    "basic": "Cơ bản",
+    "trial": "Dùng thử",
+    "advanced": "Nâng cao",
+    "premium": "Cao cấp",
+    "all": "Tất cả",
+    "male": "Nam",
+    "female": "Nữ",
+    "text": "Chuỗi",
+    "list": "Danh sách",
+    "fixed": "Cố định, đã khai ở trang ứng dụng",
+    "fresh": "Tạo mới mỗi lần",
 }
 
 _SAID = {
