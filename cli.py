@@ -58,6 +58,7 @@ CAN = {
     Capability.WITHDRAW: "gỡ bài",
     Capability.RENEW: "gia hạn quyền",
     Capability.FAN_OUT: "gửi từng người",
+    Capability.RETURNS: "đọc thư trả lại",
 }
 EXPECTED = (
     BadSettings, OldSchema, SecondDaemon, SealBroken, Mistake, PlanMistake, CannotRehearse, operating.CannotStart,
@@ -197,7 +198,8 @@ def channels() -> None:
     table = Table("Nền tảng", "Tên", "Lớp", "Khả năng")
     for kind, channel in kinds().items():
         can = ", ".join(CAN[capability] for capability in Capability if capability in channel.capabilities)
-        table.add_row(kind, channel.name, channel.certainty.value, can)
+        classes = ", ".join(sorted({one.value for one in (channel.certainty, *channel.other_certainties)}))
+        table.add_row(kind, channel.name, classes, can)
     screen.print(table)
 
 

@@ -102,7 +102,12 @@ async def _operate(
     supervisor = supervised()
     daemon = Daemon(store, speaking, settings, passed=lambda: _passed(watch, supervisor), may_work=may_work)
     site = web.public.build(
-        store, speaking.files, utc_now, lambda ward: site_token(speaking.vault, ward), settings.web.public_url
+        store,
+        speaking.files,
+        utc_now,
+        lambda ward: site_token(speaking.vault, ward),
+        settings.web.public_url,
+        speaking.vault,
     )
     server = _server(settings, store, speaking, site, watch)
     async with _with_twins(settings):

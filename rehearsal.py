@@ -28,7 +28,7 @@ import web.public
 from campaigns import demo, rehearsed
 from campaigns.outlets import Desk
 from campaigns.states import State
-from channels.twin import Place
+from channels.twin import SIDE, Place
 from channels.wire import Guard, Wire
 from content.plans import load_plans
 from scheduler import Daemon, lock
@@ -103,10 +103,11 @@ async def _rehearse(out: Path, work: Path, plan: Plan, progress: Progress) -> re
     store.migrate()
     files = Files(work / "tep", settings.web.public_url)
     vault = Vault.open(settings.key_file)
-    allowed = frozenset({f"127.0.0.1:{plan.site_port}", f"127.0.0.1:{plan.twins_port}"})
+    doors = (f"127.0.0.1:{plan.site_port}", f"127.0.0.1:{plan.twins_port}", f"{SIDE}:{plan.twins_port}")
+    allowed = frozenset(doors)
     desk = Desk(Wire(Guard(allowed)), files, vault, clock)
     places = _places(out, plan, vault)
-    site = web.public.build(store, files, clock, _tokens(vault), settings.web.public_url)
+    site = web.public.build(store, files, clock, _tokens(vault), settings.web.public_url, vault)
     with twins(plan.twins_port, work / "ban-sao.db"):
         async with serving(site, plan.site_port):
             progress(0, "Lập kế hoạch tuần")

@@ -4,7 +4,7 @@ No audit event is written here: a delivery's own event covers its article.
 """
 
 import re
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -33,7 +33,7 @@ class AddressTaken(ValueError):
 
 @dataclass(frozen=True)
 class NewArticle:
-    """What is put under a key. ``slug`` is the place under the ward's pages, ``picture`` a stored file with its size."""
+    """What is put under a key. ``slug`` is the place under the ward's pages, ``picture`` a stored file with its size, ``gallery`` those after it."""
 
     slug: str
     title: str
@@ -41,6 +41,7 @@ class NewArticle:
     published_at: datetime
     summary: str = ""
     picture: dict[str, Any] | None = None
+    gallery: list[dict[str, Any]] = field(default_factory=list)
     topics: tuple[str, ...] = ()
     source_name: str = ""
     source_url: str = ""

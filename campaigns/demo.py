@@ -8,7 +8,7 @@ from datetime import date, datetime, timedelta
 
 from sqlmodel import Session, select
 
-from campaigns import approving, drafting, outlets, sources, wards
+from campaigns import approving, drafting, outlets, readers, sources, subscribing, wards
 from campaigns.audit import MACHINE, Actor
 from campaigns.drafting import Draft
 from campaigns.outlets import Desk
@@ -24,6 +24,7 @@ from store.tables import Campaign, Outlet, Post, Rule, Task, Template, User, War
 PASSWORD = "hoa-phuong-do-2026"  # noqa: S105 - the demo's own, printed on screen
 PEOPLE = (("bientap", "Biên tập viên", "editor"), ("duyet", "Người duyệt", "approver"), ("baocao", "Người báo cáo", "reporter"), ("quantri", "Quản trị", "admin"))  # fmt: skip
 SHORT = {"le-thanh-nghi": "ltn", "dong-hai": "dh"}
+READERS_CONSENT = "Người nhận mô phỏng trong diễn tập"
 DAILY = ("0 8 * * *", "30 16 * * *")
 
 
@@ -117,9 +118,12 @@ def _outlet(session: Session, by: Actor, ward: Ward, kind: str, place: Place, de
     channel = kinds()[kind]
     name = f"{channel.name} {ward.name}"
     found = session.exec(select(Outlet).where(Outlet.ward_id == ward.id, Outlet.kind == kind)).first()
-    return found or outlets.connect(
-        session, by, ward.id, kind, name, channel.rehearsal().settings(place), desk.vault, now
-    )
+    if found is not None:
+        return found
+    made = outlets.connect(session, by, ward.id, kind, name, channel.rehearsal().settings(place), desk.vault, now)
+    if recipients := channel.rehearsal().recipients(place):
+        readers.take(session, by, subscribing.Place(made, desk.vault), recipients, READERS_CONSENT, now)
+    return made
 
 
 def _standing_rules(session: Session, cast: Cast, start: datetime, days: int, now: datetime) -> None:

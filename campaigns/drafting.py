@@ -14,7 +14,7 @@ from campaigns.outlets import Desk
 from campaigns.people import Action, Mistake, require
 from campaigns.photos import Shot
 from campaigns.timetable import TimetableMistake, local, moment, passed, quiet
-from channels.contract import Message, Problem
+from channels.contract import Limits, Message, Problem
 from channels.registry import channel
 from content.document import plain
 from content.pictures import PictureMistake
@@ -35,11 +35,12 @@ class Stale(Mistake):
 
 @dataclass(frozen=True)
 class Preview:
-    """A post as one outlet will show it, with everything that is wrong there."""
+    """A post as one outlet will show it, with everything that is wrong there; ``pictures`` says how many it takes of several."""
 
     outlet: Outlet
     message: Message | None
     problems: list[Problem]
+    pictures: str = ""
 
 
 def save(
@@ -198,7 +199,19 @@ def _preview(around: composing.Scene, outlet: Outlet, desk: Desk) -> Preview:
         problem.model_copy(update={"text": f"{channel(outlet.kind).name}: {problem.text}"})
         for problem in speaker.validate(made)
     ]
-    return Preview(outlet, made, named)
+    return Preview(outlet, made, named, _taken(around, speaker.limits))
+
+
+def _taken(around: composing.Scene, limits: Limits) -> str:
+    """Which of a post's photos the outlet shows, where there are any and it does not show them all."""
+    count = len(around.shots)
+    takes = min(count, limits.pictures) if limits.picture else 0
+    if takes == count:
+        return f"Đăng đủ {count} ảnh." if count > 1 else ""
+    if not takes:
+        return "Kênh này không đăng ảnh."
+    left = "ảnh 2" if count == 2 else f"ảnh {takes + 1}" if takes + 1 == count else f"ảnh {takes + 1} đến {count}"
+    return f"Kênh này đăng {takes}/{count} ảnh; {left} không được đăng ở đây."
 
 
 def _timing(post: Post, ward: Ward, now: datetime) -> list[Problem]:

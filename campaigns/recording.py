@@ -101,7 +101,7 @@ class Clerk:
                 started_at=one.started, ended_at=now, outcome=one.found.verdict, detail=one.found.detail,
             )
         )  # fmt: skip
-        delivery.looks += 1
+        delivery.looks += one.found.again_at is None
         if move.state is State.DUE and not move.part_done:
             delivery.resent, delivery.looks = True, 0
         return moves.settle(delivery, move, now)

@@ -206,11 +206,14 @@ def _export(folder: Path, traces: list[Trace], ward: Ward) -> None:
     for number, trace in enumerate(traces, 1):
         at = local(trace.at, ward.zone)
         name = f"{at:%Y-%m-%d-%Hh%M}-{number:03d}-{slug(trace.title or trace.text, 40) or 'tin'}"
-        (folder / f"{name}.html").write_text(_page(trace, f"{at:%d/%m/%Y %Hh%M}"), encoding="utf-8")
+        page = _page(trace, f"{at:%d/%m/%Y %Hh%M}")
+        shown = [file for file in trace.files if file.suffix not in (".txt", ".json")]
+        for place, file in enumerate(shown, 1):
+            copy = f"{name}{'' if place == 1 else f'-{place}'}{file.suffix}"
+            shutil.copyfile(file, folder / copy)
+            page = page.replace(file.name, copy)
+        (folder / f"{name}.html").write_text(page, encoding="utf-8")
         (folder / f"{name}.txt").write_text(f"{trace.title}\n\n{trace.text}".strip() + "\n", encoding="utf-8")
-        for file in trace.files:
-            if file.suffix not in (".txt", ".json"):
-                shutil.copyfile(file, folder / f"{name}{file.suffix}")
 
 
 def _page(trace: Trace, at: str) -> str:

@@ -180,6 +180,8 @@ def after_look(found: Found, standing: Standing, started: datetime, now: datetim
             )
         at = back_off(standing.tries, now, chance) if standing.resent else now
         return Move(State.DUE, at, detail="Tra cứu không thấy bài trên kênh; gửi lại.", burns_try=standing.resent)
+    if found.verdict == "unclear" and found.again_at is not None:
+        return Move(State.UNKNOWN, max(found.again_at, now + SOONEST), detail=found.detail)
     if _look_budget_spent(standing, now):
         return Move(State.NEEDS_HUMAN, now, detail=found.detail or "Không tra cứu được kết quả trên kênh.")
     return Move(State.UNKNOWN, now + standing.settle * min(2**standing.looks, 8), detail=found.detail)

@@ -96,10 +96,13 @@ def _too_many(session: Session, outlet: Outlet, now: datetime) -> bool:
     return session.exec(recent).one() >= LETTERS_PER_HOUR
 
 
-def asker(session: Session, vault: Vault, token: str, now: datetime) -> Subscriber | None:
-    """Who confirms with this token; None where it proves nothing or is too old."""
+def asker(
+    session: Session, vault: Vault, token: str, now: datetime, *, locking: bool = False
+) -> Subscriber | None:  # fmt: skip
+    """Who confirms with this token; None where it proves nothing or is too old. ``locking`` for who is about to change it."""
     id = codes.subscriber_of(token)
-    row = session.exec(select(Subscriber).where(Subscriber.id == id).with_for_update()).first() if id else None
+    query = select(Subscriber).where(Subscriber.id == id)
+    row = session.exec(query.with_for_update() if locking else query).first() if id else None
     good = row is not None and row.code and codes.proves(vault, token, row.code, now)
     return row if good and row is not None and row.state in (PENDING, ACTIVE) else None
 
@@ -115,11 +118,10 @@ def confirm(session: Session, row: Subscriber, now: datetime) -> None:
     record(session, row.ward_id, CITIZEN, "subscriber.confirmed", "subscriber", row.id, now, outlet=row.outlet_id)
 
 
-def by_code(session: Session, code: str) -> Subscriber | None:
-    """The subscriber whom a page's address names; locked."""
-    if not code:
-        return None
-    return session.exec(select(Subscriber).where(Subscriber.code == code).with_for_update()).first()
+def by_code(session: Session, code: str, *, locking: bool = False) -> Subscriber | None:
+    """The subscriber whom a page's address names; ``locking`` for who is about to change it."""
+    query = select(Subscriber).where(Subscriber.code == code)
+    return session.exec(query.with_for_update() if locking else query).first() if code else None
 
 
 def leave(session: Session, row: Subscriber, by: Actor, how: str, now: datetime) -> bool:

@@ -225,12 +225,16 @@ Outcome = Published | Pending | Deferred | Refused | Unknown
 
 
 class Found(_Value):
-    """A look-up's answer: it is out (id, url), it is surely absent, or the platform could not tell."""
+    """A look-up's answer: it is out (id, url), it is surely absent, or the platform could not tell.
+
+    ``again_at`` with «unclear»: it still goes on, and can be told then; that costs no look.
+    """
 
     verdict: Literal["out", "absent", "unclear"]
     remote_id: str | None = None
     url: str | None = None
     detail: str = ""
+    again_at: datetime | None = None
 
 
 class Figure(_Value):

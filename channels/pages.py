@@ -1,6 +1,7 @@
 """Pages of the twins: a channel's own preview, shown as the platform would show it to a citizen.
 
-Every channel folder brings ``preview.html`` (a Jinja partial with ``part``, ``message`` and ``picture_url``) and
+Every channel folder brings ``preview.html`` (a Jinja partial with ``part``, ``message``, ``picture_url`` of the first
+picture and ``picture_urls`` of all) and
 ``preview.css``; the console's preview uses the same two, so that what an editor sees is one thing everywhere.
 """
 
@@ -44,9 +45,10 @@ def _environment(folder: Path) -> Environment:
 
 
 def card(folder: Path, message: Message, picture_url: str | None, **more: object) -> str:
-    """One post drawn with the channel's own ``preview.html``."""
+    """One post drawn with the channel's own ``preview.html``; ``more`` may bring the ``picture_urls`` of several pictures."""
     template = _environment(folder).get_template("preview.html")
-    return template.render(message=message, part=message.parts[0], picture_url=picture_url, **more)
+    shown = {"picture_url": picture_url, "picture_urls": [picture_url] if picture_url else [], **more}
+    return template.render(message=message, part=message.parts[0], **shown)
 
 
 def page(folder: Path, title: str, cards: Iterable[str]) -> str:

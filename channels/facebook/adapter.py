@@ -1,6 +1,6 @@
-"""Facebook Page: one post with its photo, found again by the delivery's own short link (class C).
+"""Facebook Page: one post with its photos, found again by the delivery's own short link (class C).
 
-The photo is uploaded unpublished beforehand; the post itself is one call. Graph has no key that would make the call
+Photos are uploaded unpublished beforehand (https://developers.facebook.com/docs/graph-api/reference/page/photos); the post itself is one call. Graph has no key that would make the call
 repeatable, so a lost answer is settled by reading the page's own list of posts.
 """
 
@@ -29,6 +29,7 @@ from channels.contract import (
     Problem,
     Published,
     Reason,
+    Refused,
     Unknown,
 )
 from channels.facebook.api import (
@@ -52,6 +53,7 @@ from content.document import Document
 from content.text import nfc
 
 _SKEW = timedelta(minutes=5)
+_KEPT = timedelta(hours=20)
 _PAGES = 5
 _TIRED = 80.0
 _METRICS = {
@@ -118,26 +120,38 @@ class Facebook(Channel):
         return problems(message)
 
     async def stage(self, message: Message, part: int, handle: Handle = EMPTY) -> Handle | Outcome:
-        """Upload the photo unpublished; the handle carries its id."""
-        picture = message.parts[part].picture
-        if picture is None or handle.data.get("photo"):
+        """Upload the photos unpublished, one after the other; the handle carries their ids in the order of the post.
+
+        Until a post names them nobody sees them, and Facebook throws temporary ones away after a day; staged again then.
+        """
+        pictures = message.parts[part].pictures
+        if _staged(handle, pictures, self.tools.now()):
             return handle
-        file = (
-            f"{picture.sha256[:16]}.{picture.mime.partition('/')[2]}",
-            self.tools.shelf.read(picture.sha256),
-            picture.mime,
-        )
-        fields = {"published": "false", "alt_text_custom": picture.alt}
+        ids = []
+        for picture in pictures:
+            id = await self._upload(picture)
+            if not isinstance(id, str):
+                return id
+            ids.append(id)
+        return Handle(data={"photos": ids, "at": self.tools.now().isoformat()}) if ids else handle
+
+    async def _upload(self, picture: Picture) -> str | Deferred | Refused:
+        try:
+            content = self.tools.shelf.read(picture.sha256)
+        except FileNotFoundError:
+            return Refused(reason=Reason.BAD_MEDIA, detail="Không còn ảnh của bài trong Kho tư liệu. Hãy chọn lại ảnh.")
+        file = (f"{picture.sha256[:16]}.{picture.mime.partition('/')[2]}", content, picture.mime)
+        fields = {"published": "false", "temporary": "true", "alt_text_custom": picture.alt}
         seen = await self._api().post(f"/{self.settings.page_id}/photos", fields, files={"source": file})
         if not isinstance(seen, Answer):
             return invisible(seen)
         made = seen.read(PhotoMade)
         if made is None:
             return Deferred(reason=Reason.BUSY, detail="Facebook nhận ảnh nhưng không trả mã ảnh.")
-        return Handle(data={"photo": made.id})
+        return made.id
 
     async def publish(self, message: Message, part: int, handle: Handle, earlier: tuple[str, ...]) -> Outcome:
-        """The post: with its photo, else with its link, whose card Facebook draws."""
+        """The post, one call: with its photos, else with its link, whose card Facebook draws."""
         seen = await self._api().post(
             f"/{self.settings.page_id}/feed", self._fields(message, part, handle), visible=True
         )
@@ -151,9 +165,9 @@ class Facebook(Channel):
     def _fields(self, message: Message, part: int, handle: Handle) -> dict[str, str]:
         said = message.parts[part]
         fields = {"message": said.body, "fields": "id,permalink_url"}
-        if handle.data.get("photo"):
-            fields["attached_media[0]"] = as_json({"media_fbid": str(handle.data["photo"])})
-        elif said.link:
+        photos = _photos(handle)
+        fields |= {f"attached_media[{at}]": as_json({"media_fbid": id}) for at, id in enumerate(photos)}
+        if said.link and not photos:
             fields["link"] = said.link
         return fields
 
@@ -266,6 +280,21 @@ class Facebook(Channel):
             self.settings.page_token,
             self.settings.app_secret,
         )
+
+
+def _photos(handle: Handle) -> list[str]:
+    """The ids of the uploaded photos; a handle from before a post could have several has one."""
+    if handle.data.get("photo"):
+        return [str(handle.data["photo"])]
+    return [str(id) for id in handle.data.get("photos", [])]
+
+
+def _staged(handle: Handle, pictures: tuple[Picture, ...], now: datetime) -> bool:
+    """Whether every picture is uploaded, and lately enough to be still there when the post names it."""
+    if handle.data.get("photo") or len(_photos(handle)) != len(pictures):
+        return bool(handle.data.get("photo"))
+    at = handle.data.get("at")
+    return not pictures or (isinstance(at, str) and now - datetime.fromisoformat(at) < _KEPT)
 
 
 def _total(name: str, field: str, counted: Counted) -> Figure:

@@ -5,9 +5,11 @@ from content.document import Document, plain
 from content.text import length, nfc, squeeze
 
 TEXT_LIMIT = 63_206
+PHOTOS_LIMIT = 10
 LIMITS = Limits(
     text=TEXT_LIMIT,
-    picture=PictureSpec(format="jpeg", shape="wide", max_side=2048, max_bytes=4_000_000),
+    picture=PictureSpec(format="jpeg", shape="wide", max_side=2048, max_bytes=3_900_000),
+    pictures=PHOTOS_LIMIT,
     source="https://developers.facebook.com/docs/graph-api/reference/page/feed",
 )
 
@@ -50,7 +52,12 @@ def problems(message: Message) -> list[Problem]:
                 text=f"Bài dài {_number(length(part.body))} ký tự; Facebook cho tối đa {_number(TEXT_LIMIT)} ký tự, hãy rút gọn.",
             )
         )
-    if part.picture is not None and part.picture.mime not in ("image/jpeg", "image/png"):
+    if len(part.pictures) > PHOTOS_LIMIT:
+        text = (
+            f"Bài có {len(part.pictures)} ảnh; kênh Facebook nhận tối đa {PHOTOS_LIMIT} ảnh trong một bài, hãy bỏ bớt."
+        )
+        found.append(Problem(level="error", text=text, field="picture"))
+    if any(picture.mime not in ("image/jpeg", "image/png") for picture in part.pictures):
         found.append(Problem(level="error", text="Ảnh đăng Facebook phải là JPEG hoặc PNG.", field="picture"))
     if not part.marker:
         found.append(

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from channels import pages
-from channels.contract import Message, Part
+from channels.contract import Message, Part, Picture
 from channels.twin import Trace
 
 _FOLDER = Path(__file__).parent
@@ -67,12 +67,13 @@ def insight(post: dict[str, Any], name: str, value: Any) -> dict[str, Any]:
 
 def card(post: dict[str, Any], now: datetime, folder_url: str) -> str:
     """The post drawn with the channel's own preview."""
-    message = Message(kind="facebook", key=post["id"], parts=(Part(body=post["text"], link=post["link"]),))
-    picture = folder_url + post["photos"][0] if post["photos"] else None
-    reactions = reach(post, now) // 18
-    return pages.card(
-        _FOLDER, message, picture, account=post["account"], reactions=reactions, time=pages.local(post["at"])
-    )
+    alts = post.get("alts", [""] * len(post["photos"]))
+    pictures = tuple(Picture(sha256="", mime="image/jpeg", width=1, height=1, alt=alt) for alt in alts)
+    part = Part(body=post["text"], link=post["link"], pictures=pictures)
+    message = Message(kind="facebook", key=post["id"], parts=(part,))
+    urls = [folder_url + name for name in post["photos"]]
+    more = {"account": post["account"], "reactions": reach(post, now) // 18, "time": pages.local(post["at"])}
+    return pages.card(_FOLDER, message, next(iter(urls), None), picture_urls=urls, **more)
 
 
 def page(title: str, cards: Iterable[str]) -> str:

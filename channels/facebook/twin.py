@@ -5,6 +5,7 @@ import binascii
 import hashlib
 import hmac
 import json
+import re
 import zlib
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import datetime, timedelta
@@ -142,7 +143,9 @@ class FacebookTwin(Twin):
         id = f"7{self.state.next('facebook.photo'):014d}"
         suffix = "png" if content.startswith(b"\x89PNG") else "jpg"
         path = self.state.keep(f"facebook-{id}.{suffix}", content)
-        self.state.put("facebook.photo", id, {"account": account, "name": path.name, "used": False})
+        photo = {"account": account, "name": path.name, "used": False, "at": self.now().isoformat()}
+        photo |= {"alt": str(said.get("alt_text_custom", "")), "temporary": said.get("temporary") == "true"}
+        self.state.put("facebook.photo", id, photo)
         if said.get("published") == "false":
             return JSONResponse({"id": id})
         post = self._made(account, str(said.get("message", said.get("caption", ""))), None, [id], False)
@@ -169,22 +172,28 @@ class FacebookTwin(Twin):
 
     def _attached(self, account: str, said: dict[str, Any]) -> list[str] | None:
         ids = []
-        for name in sorted(key for key in said if key.startswith("attached_media[")):
+        names = [key for key in said if re.fullmatch(r"attached_media\[\d+\]", key)]
+        for name in sorted(names, key=lambda key: int(key[15:-1])):
             try:
                 id = str(json.loads(said[name])["media_fbid"])
             except (ValueError, KeyError, TypeError):
                 return None
             photo = self.state.get("facebook.photo", id)
-            if photo is None or photo["account"] != account or photo["used"]:
+            if photo is None or photo["account"] != account or photo["used"] or id in ids or self._expired(photo):
                 return None
             ids.append(id)
         return ids
 
+    def _expired(self, photo: dict[str, Any]) -> bool:
+        """Whether a temporary photo has been thrown away: that happens after about 24 hours."""
+        return bool(photo.get("temporary")) and self.now() - datetime.fromisoformat(photo["at"]) > timedelta(hours=24)
+
     def _made(self, account: str, text: str, link: Any, photos: list[str], late: bool) -> dict[str, Any]:
         id = f"{page_id(account)}_{122_000_000_000 + self.state.next('facebook.post')}"
         seen = self.now() + (_LATE if late else timedelta(seconds=self.lag_seconds))
-        names = [str((self.state.get("facebook.photo", photo) or {})["name"]) for photo in photos]
-        post = {"id": id, "account": account, "text": text, "link": link, "photos": names}
+        rows = [self.state.get("facebook.photo", photo) or {} for photo in photos]
+        post = {"id": id, "account": account, "text": text, "link": link, "photos": [str(row["name"]) for row in rows]}
+        post |= {"alts": [str(row.get("alt", "")) for row in rows]}
         post |= {"at": self.now().isoformat(), "listed_at": seen.isoformat()}
         self.state.put("facebook.post", id, post)
         for photo in photos:

@@ -34,24 +34,25 @@ class LoudspeakerSettings(ChannelSettings):
         title="Thư mục chương trình",
         description="Nơi ghi kịch bản, âm thanh, danh sách phát và nhật ký phát. Phát bằng USB thì ghi đường dẫn của USB.",
     )
-    removable: bool = Field(
-        default=False,
-        title="Thư mục nằm trên USB",
-        description="Khi chưa cắm USB, chương trình chờ chứ không ghi nhầm vào ổ đĩa của máy.",
-    )
     transport: WayName = Field(
         default="folder",
         title="Cách phát ra loa",
         description="Thư mục, USB: máy phát hoặc cán bộ lấy tệp để phát. Các cách còn lại phát thẳng ra loa đúng giờ.",
         json_schema_extra={
+            "first": True,
             "choices": {
                 "folder": "Thư mục, USB",
                 "icecast": "Máy chủ Icecast",
                 "rtp": "RTP (G.711) qua mạng nội bộ",
                 "axis": "Loa mạng Axis",
                 "algo": "Loa mạng Algo",
-            }
+            },
         },
+    )
+    removable: bool = Field(
+        default=False,
+        title="Thư mục nằm trên USB",
+        description="Khi chưa cắm USB, chương trình chờ chứ không ghi nhầm vào ổ đĩa của máy.",
     )
     ward: str = Field(
         default="phường",
@@ -85,12 +86,14 @@ class LoudspeakerSettings(ChannelSettings):
         title="Các cụm loa",
         description="Phát bằng thư mục: ghi tên cụm. Phát thẳng: ghi «tên cụm = địa chỉ», ví dụ Cụm loa tổ 1 = "
         "239.192.1.1:5004 (RTP), http://192.168.1.10:8000/phuong.mp3 (Icecast), http://192.168.1.21 (Axis, Algo)",
+        json_schema_extra={"first": True},
         validate_default=True,
     )
     user: str = Field(
         default="",
         title="Tên đăng nhập của thiết bị",
         description="Icecast, Axis. Để trống: source (Icecast), root (Axis)",
+        json_schema_extra={"first": True},
         max_length=100,
     )
     password: SecretStr = Field(

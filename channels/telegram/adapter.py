@@ -3,11 +3,12 @@
 Bot API: https://core.telegram.org/bots/api. Scheduling, reading the history and view counts are not in it.
 """
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any, ClassVar
 
 from pydantic import Field, field_validator, model_validator
-from telegram import Bot, ChatMemberAdministrator, ChatMemberOwner, LinkPreviewOptions, ReplyParameters
+from telegram import Bot, ChatMemberAdministrator, ChatMemberOwner, InputMediaPhoto, LinkPreviewOptions, ReplyParameters
 from telegram import Message as Sent
 from telegram.constants import ParseMode
 
@@ -36,7 +37,7 @@ from channels.contract import (
 )
 from channels.telegram import preview
 from channels.telegram.api import Failure, ask, is_gone, outcome
-from channels.telegram.render import CAPTION_LIMIT, PARTS_LIMIT, TEXT_LIMIT, problems, rendered
+from channels.telegram.render import ALBUM_LIMIT, CAPTION_LIMIT, PARTS_LIMIT, TEXT_LIMIT, problems, rendered
 from channels.twin import Rehearsal
 from channels.wire import Answer
 from content.document import Document
@@ -101,6 +102,7 @@ class Telegram(Channel):
         caption=CAPTION_LIMIT,
         parts=PARTS_LIMIT,
         picture=PictureSpec(format="jpeg", shape="wide", max_side=2560, max_bytes=9_500_000),
+        pictures=ALBUM_LIMIT,
         source="https://core.telegram.org/bots/api#sendmessage",
     )
     Settings = TelegramSettings
@@ -120,7 +122,7 @@ class Telegram(Channel):
         return TelegramRehearsal(cls.kind)
 
     def render(self, document: Document, key: str, pictures: tuple[Picture, ...] = ()) -> Message:
-        """One photo or text message; a long text as a first message and its replies, each with the short link."""
+        """A text, a photo or an album; a long text as a first message and its replies, each with the short link."""
         return rendered(document, key, pictures[: self.limits.pictures])
 
     def home(self) -> str | None:
@@ -132,23 +134,25 @@ class Telegram(Channel):
         return problems(message)
 
     async def publish(self, message: Message, part: int, handle: Handle, earlier: tuple[str, ...]) -> Outcome:
-        """Send one message to the channel (sendPhoto or sendMessage), later parts as replies to the first."""
+        """Send one message to the channel (sendMessage, sendPhoto or sendMediaGroup), later parts as replies to the first.
+
+        An album is one call: Telegram makes all of its messages or none, and the remote id names every one of them.
+        """
         said = message.parts[part]
-        photo = self._photo(said)
-        if isinstance(photo, Refused):
-            return photo
+        photos = self._photos(said)
+        if isinstance(photos, Refused):
+            return photos
         reply = _reply_to(earlier)
-        sent = await self._ask(lambda bot: self._send(bot, said, photo, reply, first=part == 0))
+        sent = await self._ask(lambda bot: self._send(bot, said, photos, reply, first=part == 0))
         if isinstance(sent, Failure):
             return outcome(sent, self.tools.now())
-        self._number = sent.chat.id
-        return Published(remote_id=f"{sent.chat.id}:{sent.message_id}", url=self._url(sent.chat.id, sent.message_id))
+        self._number = sent[0].chat.id
+        ids = [one.message_id for one in sent]
+        return Published(remote_id=_remote_id(self._number, ids), url=self._url(self._number, ids[0]))
 
-    def _photo(self, part: Part) -> bytes | Refused | None:
-        if part.picture is None:
-            return None
+    def _photos(self, part: Part) -> list[bytes] | Refused:
         try:
-            return bytes(self.tools.shelf.read(part.picture.sha256))
+            return [bytes(self.tools.shelf.read(picture.sha256)) for picture in part.pictures]
         except FileNotFoundError:
             return Refused(reason=Reason.BAD_MEDIA, detail="Không còn ảnh của bài trong Kho tư liệu. Hãy chọn lại ảnh.")
 
@@ -156,22 +160,26 @@ class Telegram(Channel):
         return await ask(self.tools.wire, self.settings.api_url, self.settings.token, call)
 
     async def _send(
-        self, bot: Bot, part: Part, photo: bytes | None, reply: ReplyParameters | None, first: bool
-    ) -> Sent:
+        self, bot: Bot, part: Part, photos: list[bytes], reply: ReplyParameters | None, first: bool
+    ) -> tuple[Sent, ...]:
         chat = self._number or self.settings.chat_id
-        if photo is not None:
-            return await bot.send_photo(
+        if len(photos) > 1:
+            return await bot.send_media_group(chat, _album(part, photos), reply_parameters=reply)
+        if photos:
+            sent = await bot.send_photo(
                 chat,
-                photo,
+                photos[0],
                 caption=part.body,
                 parse_mode=ParseMode.HTML,
                 reply_parameters=reply,
-                filename=_file_name(part),
+                filename=_file_name(part.pictures[0]),
             )
+            return (sent,)
         shown = LinkPreviewOptions(url=part.link) if part.link and first else LinkPreviewOptions(is_disabled=True)
-        return await bot.send_message(
+        said = await bot.send_message(
             chat, part.body, parse_mode=ParseMode.HTML, reply_parameters=reply, link_preview_options=shown
         )
+        return (said,)
 
     def _url(self, chat: int | str, id: int) -> str:
         if self.settings.username:
@@ -194,7 +202,7 @@ class Telegram(Channel):
             hit = next(iter(_carrying(page, said, start)), None)
             if hit is not None:
                 chat = await self._chat_number()
-                return Found(verdict="out", remote_id=f"{chat}:{hit}", url=self._url(chat, hit))
+                return Found(verdict="out", remote_id=_remote_id(chat, hit.ids), url=self._url(chat, hit.id))
             if not page.posts or page.posts[0].at < start:
                 return Found(verdict="absent")
             before = page.posts[0].id
@@ -202,7 +210,12 @@ class Telegram(Channel):
 
     async def copies(self, message: Message, part: int, since: datetime) -> tuple[str, ...] | None:
         """Every post of the channel's public page that carries the part's marker."""
-        said, start, before, found = message.parts[part], since.replace(microsecond=0) - _SKEW, None, list[int]()
+        said, start, before, found = (
+            message.parts[part],
+            since.replace(microsecond=0) - _SKEW,
+            None,
+            list[preview.Post](),
+        )
         for _ in range(_PAGES if self.settings.public else 0):
             page = await self._page(before)
             if page is None:
@@ -210,7 +223,7 @@ class Telegram(Channel):
             found += _carrying(page, said, start)
             if not page.posts or page.posts[0].at < start:
                 chat = await self._chat_number()
-                return tuple(f"{chat}:{id}" for id in found)
+                return tuple(_remote_id(chat, post.ids) for post in found)
             before = page.posts[0].id
         return None
 
@@ -239,7 +252,7 @@ class Telegram(Channel):
         figures = (Figure(name=FOLLOWERS, value=members, formula=formula),)
         if not self.settings.public:
             return Measure(figures=figures, detail="Kênh riêng tư: Telegram không cho biết lượt xem.")
-        return await self._with_views(figures, int(_message_id(remote_id) or 0))
+        return await self._with_views(figures, next(iter(_message_ids(remote_id)), 0))
 
     async def _with_views(self, figures: tuple[Figure, ...], id: int) -> Measure:
         page = await self._page(before=id + 1)
@@ -256,14 +269,16 @@ class Telegram(Channel):
         return Measure(figures=(*figures, _views_figure(*seen)) if seen else figures)
 
     async def withdraw(self, remote_id: str) -> Outcome:
-        """Delete one message; one that is already gone counts as taken down."""
+        """Delete one message, or every message of an album; what is already gone counts as taken down."""
         chat, _, _ = remote_id.rpartition(":")
-        id = _message_id(remote_id)
-        if not chat or id is None:
+        ids = _message_ids(remote_id)
+        if not chat or not ids:
             return Refused(
                 reason=Reason.NOT_FOUND, detail="Mã tin Telegram không đúng nên không gỡ được; hãy gỡ bằng tay."
             )
-        done = await self._ask(lambda bot: bot.delete_message(chat, id))
+        done = await self._ask(
+            lambda bot: bot.delete_messages(chat, ids) if len(ids) > 1 else bot.delete_message(chat, ids[0])
+        )
         if not isinstance(done, Failure):
             return Published(remote_id=remote_id) if done else Unknown(detail="Telegram không xác nhận đã gỡ.")
         result = outcome(done, self.tools.now())
@@ -284,25 +299,39 @@ class Telegram(Channel):
         return _reason(outcome(member, self.tools.now())) if isinstance(member, Failure) else _rights(member)
 
 
-def _carrying(page: preview.Page, said: Part, start: datetime) -> list[int]:
-    """The ids of the posts that carry the part's marker, newest first; words alone count only from ``start`` on."""
+def _carrying(page: preview.Page, said: Part, start: datetime) -> list[preview.Post]:
+    """The posts that carry the part's marker, newest first; words alone count only from ``start`` on."""
     own = bool(said.link) and str(said.link) in said.marker
     posts = (post for post in reversed(page.posts) if own or post.at >= start)
-    return [post.id for post in posts if preview.holds(post.text, said.marker)]
+    return [post for post in posts if preview.holds(post.text, said.marker)]
 
 
 def _reply_to(earlier: tuple[str, ...]) -> ReplyParameters | None:
-    first = _message_id(earlier[0]) if earlier else None
+    first = next(iter(_message_ids(earlier[0])), None) if earlier else None
     return ReplyParameters(first, allow_sending_without_reply=True) if first is not None else None
 
 
-def _message_id(remote_id: str) -> int | None:
-    _, _, id = remote_id.rpartition(":")
-    return int(id) if id.isascii() and id.isdigit() else None
+def _remote_id(chat: int | str, ids: Sequence[int]) -> str:
+    """«-100…:12», and for an album every message of it: «-100…:12,13,14»."""
+    return f"{chat}:{','.join(str(id) for id in ids)}"
 
 
-def _file_name(part: Part) -> str:
-    return "anh.png" if part.picture and part.picture.mime == "image/png" else "anh.jpg"
+def _message_ids(remote_id: str) -> list[int]:
+    """The messages of a remote id in their order; empty where it is none."""
+    _, _, told = remote_id.rpartition(":")
+    ids = told.split(",")
+    return [int(id) for id in ids] if all(id.isascii() and id.isdigit() for id in ids) else []
+
+
+def _album(part: Part, photos: list[bytes]) -> list[InputMediaPhoto]:
+    """The photos in their order, the words with the first (https://core.telegram.org/bots/api#inputmediaphoto)."""
+    names = [_file_name(picture) for picture in part.pictures]
+    first = InputMediaPhoto(photos[0], caption=part.body, parse_mode=ParseMode.HTML, filename=names[0])
+    return [first, *(InputMediaPhoto(photo, filename=name) for photo, name in zip(photos[1:], names[1:], strict=True))]
+
+
+def _file_name(picture: Picture) -> str:
+    return "anh.png" if picture.mime == "image/png" else "anh.jpg"
 
 
 def _views_figure(value: int, rounded: bool) -> Figure:

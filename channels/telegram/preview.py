@@ -1,13 +1,15 @@
 """The public page of a channel, https://t.me/s/<name>: the only list of a channel's posts that needs no account.
 
 Markup read: ``div.tgme_widget_message[data-post]``, ``div.js-message_text``, ``time[datetime]``,
-``span.tgme_widget_message_views``, ``div.tgme_channel_info_header_username``. A page holds the newest 20 posts;
+``span.tgme_widget_message_views``, ``div.tgme_channel_info_header_username``. An album is one post, under the number of its
+first message; its photos are ``a.grouped_media_wrap[href]`` with the number of each (``…/<name>/<id>?single``). A page holds the newest 20 posts;
 ``?before=<id>`` gives older ones. A channel without this page (private, or switched off by its owner) answers with
 a redirect. Seen on https://t.me/s/durov, October 2026; Telegram does not promise this markup.
 """
 
 import re
 from html.parser import HTMLParser
+from typing import Any
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, ValidationError
 
@@ -17,6 +19,7 @@ _VOID = frozenset(
     {"br", "img", "meta", "link", "input", "hr", "source", "wbr", "area", "base", "col", "embed", "track"}
 )
 _VIEWS = re.compile(r"(\d+)(?:\.(\d{1,2}))?([KM]?)")
+_GROUPED = re.compile(r"/(\d+)\?single$")
 _FACTOR = {"": 1, "K": 1_000, "M": 1_000_000}
 
 
@@ -30,6 +33,12 @@ class Post(BaseModel):
     at: AwareDatetime
     text: str = ""
     views: str = ""
+    album: tuple[int, ...] = ()
+
+    @property
+    def ids(self) -> tuple[int, ...]:
+        """Its message, or the messages of its album in their order."""
+        return tuple(sorted({self.id, *self.album}))
 
 
 class Page(BaseModel):
@@ -78,7 +87,7 @@ class _Reader(HTMLParser):
 
     def __init__(self) -> None:
         super().__init__(convert_charrefs=True)
-        self.posts: list[dict[str, str]] = []
+        self.posts: list[dict[str, Any]] = []
         self.username = ""
         self._open: list[str] = []
         self._taking: tuple[str, int] | None = None
@@ -96,7 +105,11 @@ class _Reader(HTMLParser):
             self.posts.append({"channel": channel, "id": id})
         if self.posts and tag == "time" and "datetime" in given:
             self.posts[-1]["at"] = given["datetime"]
-        self._begin(given.get("class", "").split())
+        classes = given.get("class", "").split()
+        photo = _GROUPED.search(given.get("href", "")) if "grouped_media_wrap" in classes else None
+        if self.posts and photo is not None:
+            self.posts[-1]["album"] = (*self.posts[-1].get("album", ()), int(photo[1]))
+        self._begin(classes)
 
     def _begin(self, classes: list[str]) -> None:
         if self._taking is not None:

@@ -1,7 +1,8 @@
-"""A Document as a Telegram channel says it: one photo with its caption, or a first message and its replies.
+"""A Document as a Telegram channel says it: photos with one caption, or a first message and its replies.
 
 Limits (counted in characters after entity parsing): text 4,096, caption 1,024
-(https://core.telegram.org/bots/api#sendmessage, https://core.telegram.org/bots/api#sendphoto).
+(https://core.telegram.org/bots/api#sendmessage, https://core.telegram.org/bots/api#sendphoto), an album 2 to 10 photos
+(https://core.telegram.org/bots/api#sendmediagroup), whose caption is that of its first photo.
 """
 
 from dataclasses import dataclass
@@ -15,6 +16,7 @@ from content.text import cut, squeeze
 TEXT_LIMIT = 4096
 CAPTION_LIMIT = 1024
 PARTS_LIMIT = 10
+ALBUM_LIMIT = 10
 TITLE_IN_CAPTION = 256
 MARKER_WITHOUT_LINK = 120
 MORE = "Xem tiếp bên dưới"
@@ -141,8 +143,11 @@ def _part_problems(part: Part, number: int) -> list[Problem]:
     if "<" in _FORMAT_TAG.sub("", part.body):
         wrong = f"{name} có thẻ định dạng mà Telegram không hiểu; hãy bỏ thẻ HTML, chỉ dùng chữ đậm, nghiêng, liên kết."
         found.append(Problem(level="error", text=wrong))
-    if part.picture:
-        found += _picture_problems(part.picture)
+    if len(part.pictures) > ALBUM_LIMIT:
+        text = f"Telegram nhận tối đa {ALBUM_LIMIT} ảnh trong một tin; bài có {len(part.pictures)} ảnh, hãy bỏ bớt."
+        found.append(Problem(level="error", text=text, field="picture"))
+    for picture in part.pictures:
+        found += _picture_problems(picture)
     return found
 
 

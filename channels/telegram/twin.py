@@ -22,7 +22,7 @@ from channels.telegram.twin_channel import (
     MessageRow,
     Shelves,
     account_of,
-    newest_first,
+    together,
     well_formed,
 )
 from channels.telegram.twin_methods import METHODS, Call, Refusal
@@ -105,7 +105,7 @@ class TelegramTwin(Twin):
         return answer(channel_page(channel, self._page(rows), self.base_url, self.now()))
 
     def _page(self, rows: list[MessageRow]) -> list[MessageRow]:
-        return list(newest_first(rows))[:PAGE_SIZE][::-1]
+        return [row for shown in together(rows)[-PAGE_SIZE:] for row in shown]
 
     async def post(self, request: Request) -> Response:
         """One post's own page."""
@@ -123,20 +123,23 @@ class TelegramTwin(Twin):
         return answer(channel_page(channel, [], self.base_url, self.now()))
 
     def traces(self) -> list[Trace]:
-        """Every message that stands in a channel, oldest first."""
+        """Every message that stands in a channel, oldest first; an album counts as one."""
         found = [
-            self._trace(channel, row) for channel in self.shelves.channels() for row in self.shelves.messages(channel)
+            self._trace(channel, rows)
+            for channel in self.shelves.channels()
+            for rows in together(self.shelves.messages(channel))
         ]
         return sorted(found, key=lambda trace: trace.at)
 
-    def _trace(self, channel: ChannelRow, row: MessageRow) -> Trace:
+    def _trace(self, channel: ChannelRow, rows: list[MessageRow]) -> Trace:
+        row = rows[0]
         return Trace(
             account=channel.account,
-            remote_id=f"{channel.number}:{row.id}",
+            remote_id=f"{channel.number}:{','.join(str(one.id) for one in rows)}",
             at=row.at,
-            text=row.text,
-            html=bubble(row),
-            files=(self.shelves.photo(row.photo),) if row.photo else (),
+            text=next((one.text for one in rows if one.text), ""),
+            html=bubble(rows),
+            files=tuple(self.shelves.photo(one.photo) for one in rows if one.photo),
             reply_to=f"{channel.number}:{row.reply_to}" if row.reply_to is not None else None,
         )
 

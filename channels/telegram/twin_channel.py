@@ -3,7 +3,7 @@
 import math
 import re
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -188,6 +188,9 @@ def seconds(moment: datetime) -> int:
     return int(moment.astimezone(UTC).timestamp())
 
 
-def newest_first(rows: list[MessageRow]) -> Iterator[MessageRow]:
-    """Messages from the newest to the oldest."""
-    yield from sorted(rows, key=lambda row: row.id, reverse=True)
+def together(rows: list[MessageRow]) -> list[list[MessageRow]]:
+    """The messages as they are shown, oldest first: each alone, those of an album as one."""
+    shown: dict[str, list[MessageRow]] = {}
+    for row in sorted(rows, key=lambda row: row.id):
+        shown.setdefault(row.album or str(row.id), []).append(row)
+    return list(shown.values())

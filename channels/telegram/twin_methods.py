@@ -183,7 +183,8 @@ def send_media_group(call: Call) -> Any:
     media = json.loads(call.given.get("media") or "[]")
     if not 2 <= len(media) <= 10:
         raise bad("wrong number of items in the album; it must have 2-10 items")
-    rows = [_album_row(call, item) for item in media]
+    reply = call.reply_to()
+    rows = [_album_row(call, item, reply) for item in media]
     call.slowly(len(rows))
     album = f"{channel.number}{call.shelves.next_id(channel)}"
     return [_keep(call, channel, row.model_copy(update={"album": album}), picture) for row, picture in rows]
@@ -211,6 +212,16 @@ def delete_message(call: Call) -> Any:
     return True
 
 
+def delete_messages(call: Call) -> Any:
+    """https://core.telegram.org/bots/api#deletemessages (1 to 100; those that are not there are passed over)"""
+    ids = json.loads(call.given.get("message_ids") or "[]")
+    if not 1 <= len(ids) <= 100:
+        raise bad("message identifiers are not specified" if not ids else "too many message identifiers specified")
+    for id in ids:
+        call.shelves.forget(call.chat(), int(id))
+    return True
+
+
 def pin_chat_message(call: Call) -> Any:
     """https://core.telegram.org/bots/api#pinchatmessage"""
     call.shelves.keep(call.chat(), call.message("pin").model_copy(update={"pinned": True}))
@@ -228,6 +239,7 @@ METHODS: dict[str, Callable[[Call], Any]] = {
     "editmessagetext": edit_message_text,
     "editmessagecaption": edit_message_caption,
     "deletemessage": delete_message,
+    "deletemessages": delete_messages,
     "pinchatmessage": pin_chat_message,
 }
 
@@ -258,13 +270,13 @@ def _sizes(picture: _Picture) -> dict[str, int]:
     return {"width": picture.width, "height": picture.height, "size": len(picture.content)}
 
 
-def _album_row(call: Call, item: dict[str, Any]) -> tuple[MessageRow, _Picture]:
+def _album_row(call: Call, item: dict[str, Any], reply: int | None) -> tuple[MessageRow, _Picture]:
     name = str(item.get("media", "")).removeprefix("attach://")
     if item.get("type") != "photo" or name not in call.files:
         raise bad("there is no photo in the request")
     picture = _picture(call.files[name])
     text, entities = call.caption(item)
-    return MessageRow(id=0, at=call.now, text=text, entities=entities, **_sizes(picture)), picture
+    return MessageRow(id=0, at=call.now, text=text, entities=entities, reply_to=reply, **_sizes(picture)), picture
 
 
 def _keep(call: Call, channel: ChannelRow, row: MessageRow, picture: _Picture | None = None) -> dict[str, Any]:

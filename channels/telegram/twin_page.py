@@ -8,7 +8,7 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from channels.telegram.twin_channel import ChannelRow, MessageRow, short_number, views
+from channels.telegram.twin_channel import ChannelRow, MessageRow, short_number, together, views
 from channels.telegram.twin_text import units
 
 _HANOI = timezone(timedelta(hours=7))
@@ -21,7 +21,7 @@ _PAGES = Environment(loader=FileSystemLoader(Path(__file__).parent), autoescape=
 
 def channel_page(channel: ChannelRow, rows: list[MessageRow], base_url: str, now: datetime) -> str:
     """The channel's public page with these posts."""
-    posts = [_post(channel, row, base_url, now) for row in rows]
+    posts = [_post(channel, shown, base_url, now) for shown in together(rows)]
     return _PAGES.get_template("twin_page.html").render(
         channel=channel,
         members=short_number(channel.members),
@@ -36,13 +36,13 @@ def post_page(channel: ChannelRow, row: MessageRow, base_url: str, now: datetime
     return channel_page(channel, [row], base_url, now)
 
 
-def _post(channel: ChannelRow, row: MessageRow, base_url: str, now: datetime) -> dict[str, Any]:
+def _post(channel: ChannelRow, rows: list[MessageRow], base_url: str, now: datetime) -> dict[str, Any]:
+    row = rows[0]
     local = row.at.astimezone(_HANOI)
     return {
         "id": row.id,
-        "html": Markup(_html(row)),  # noqa: S704 - _html escapes every word
-        "photo": f"{base_url}/file/photo/{row.photo}" if row.photo else "",
-        "ratio": f"{100 * row.height / row.width:.3f}" if row.width else "0",
+        "html": Markup(_html(_said(rows))),  # noqa: S704 - _html escapes every word
+        "photos": [(one.id, f"{base_url}/file/photo/{one.photo}", _ratio(one)) for one in rows if one.photo],
         "reply_to": row.reply_to,
         "iso": row.at.astimezone(UTC).isoformat(timespec="seconds"),
         "time": f"{local:%H:%M}",
@@ -52,10 +52,19 @@ def _post(channel: ChannelRow, row: MessageRow, base_url: str, now: datetime) ->
     }
 
 
-def bubble(row: MessageRow) -> str:
-    """A post alone: its picture, named as the file beside it, and its words."""
-    picture = f'<img src="telegram-{escape(row.photo)}" alt="">' if row.photo else ""
-    return f'<div class="telegram-post">{picture}<p>{_html(row)}</p></div>'
+def bubble(rows: list[MessageRow]) -> str:
+    """A post alone: its pictures, named as the files beside it, and its words."""
+    pictures = "".join(f'<img src="telegram-{escape(row.photo)}" alt="">' for row in rows if row.photo)
+    return f'<div class="telegram-post">{pictures}<p>{_html(_said(rows))}</p></div>'
+
+
+def _said(rows: list[MessageRow]) -> MessageRow:
+    """The message of an album that has the words."""
+    return next((row for row in rows if row.text), rows[0])
+
+
+def _ratio(row: MessageRow) -> str:
+    return f"{100 * row.height / row.width:.3f}" if row.width else "0"
 
 
 def _html(row: MessageRow) -> str:

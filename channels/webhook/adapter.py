@@ -37,6 +37,16 @@ from content.document import Document
 _ADDRESS = r"^https?://[^\s#@]+$"
 _SAFE_AGAIN = " Nơi nhận hứa không đăng hai lần cùng một mã, nên đăng lại là an toàn."
 _PROBE = "tham-do"
+_ADVICE = {
+    Reason.UNREACHABLE: "Nơi nhận không trả lời. Kiểm tra địa chỉ, và hỏi người quản lý nơi nhận xem máy chủ có đang chạy.",
+    Reason.UNAUTHORIZED: "Nơi nhận không chấp nhận chữ ký. So khóa ký ở hai bên, và giờ của hai máy (lệch quá 5 phút là bị từ chối).",
+    Reason.FORBIDDEN: "Nơi nhận không cho phép. Hỏi người quản lý nơi nhận.",
+    Reason.MISCONFIGURED: (
+        "Không có nơi nhận ở địa chỉ này, hoặc địa chỉ chưa được phép. Kiểm tra các địa chỉ trong cài đặt kênh; nơi nhận trong "
+        "mạng nội bộ thì thêm «địa chỉ:cổng» vào network.allow trong settings.toml, rồi khởi động lại chương trình."
+    ),
+    Reason.BUSY: "Nơi nhận đang lỗi hoặc đang bận. Đợi vài phút rồi kiểm tra lại; vẫn vậy thì báo người quản lý nơi nhận.",
+}
 
 
 class WebhookSettings(ChannelSettings):
@@ -164,6 +174,10 @@ class Webhook(Channel):
         if self.settings.lookup_url:
             return outcome.trouble(seen, self.tools.now())
         return Reason.BUSY if seen.status >= 500 else None
+
+    def advice(self, reason: Reason) -> str:
+        """What the administrator can do here, or must ask of the receiver's people."""
+        return _ADVICE.get(reason, "")
 
     async def _ask(self, key: str) -> Seen:
         signed = self._signed(f"lookup:{key}", b"")

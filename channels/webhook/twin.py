@@ -133,12 +133,12 @@ class WebhookTwin(Twin):
         return [_trace(post) for _, post in self.state.all(_SHELF) if not post.get("gone")]
 
 
-def _card(post: dict[str, Any]) -> str:
+def _card(post: dict[str, Any], pictured: bool = True) -> str:
     said = Sent.model_validate(post["sent"]).data
     pictures = tuple(Picture(**picture.model_dump(exclude={"url"})) for picture in said.pictures)
     part = Part(body=said.text, title=said.title, summary=said.summary, link=said.link, pictures=pictures)
     message = Message(kind="webhook", key=said.key, parts=(part,))
-    picture_url = said.pictures[0].url if said.pictures else None
+    picture_url = said.pictures[0].url if said.pictures and pictured else None
     return pages.card(_FOLDER, message, picture_url, account=post["account"], time=pages.local(post["at"]))
 
 
@@ -150,5 +150,5 @@ def _trace(post: dict[str, Any]) -> Trace:
         at=datetime.fromisoformat(post["at"]),
         title=said.title,
         text=said.text,
-        html=pages.page(_FOLDER, said.title, [_card(post)]),
+        html=pages.page(_FOLDER, said.title, [_card(post, pictured=False)]),  # the pictures stay where they are hosted
     )

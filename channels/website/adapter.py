@@ -98,15 +98,16 @@ class Website(Channel):
         return f"{self.settings.site_url}/{self.settings.ward}/{self._path(message, message.due_at)}"
 
     async def stage(self, message: Message, part: int, handle: Handle = EMPTY) -> Handle | Outcome:
-        """Bring the picture to the site where it is not there yet; nobody sees it before the article."""
-        picture = message.parts[part].picture
-        if picture is None:
-            return EMPTY
-        try:
-            data = self.tools.shelf.read(picture.sha256)
-        except FileNotFoundError:
-            return Refused(reason=Reason.BAD_MEDIA, detail="Ảnh của bài không còn trong kho tư liệu.")
-        return await self._bring(picture, data)
+        """Bring the pictures to the site where they are not there yet; nobody sees them before the article."""
+        for picture in message.parts[part].pictures:
+            try:
+                data = self.tools.shelf.read(picture.sha256)
+            except FileNotFoundError:
+                return Refused(reason=Reason.BAD_MEDIA, detail="Ảnh của bài không còn trong kho tư liệu.")
+            brought = await self._bring(picture, data)
+            if not isinstance(brought, Handle):
+                return brought
+        return EMPTY
 
     async def publish(self, message: Message, part: int, handle: Handle, earlier: tuple[str, ...]) -> Outcome:
         """Put the article under its key."""
@@ -178,6 +179,7 @@ class Website(Channel):
             summary=words.summary,
             html=words.body,
             picture=words.picture,
+            gallery=words.pictures[1:],
             topics=tuple(message.extra.get("topics", ())),
             source=Source.model_validate(source) if source else None,
             published_at=self.tools.now(),

@@ -23,6 +23,7 @@ class ArticleOut(BaseModel):
     summary: str
     html: str
     picture: Picture | None
+    gallery: tuple[Picture, ...] = ()
     topics: tuple[str, ...]
     source: Source | None
     published_at: datetime

@@ -16,6 +16,7 @@ LIMITS = Limits(
     summary=500,
     text=100_000,
     picture=PictureSpec(format="jpeg", shape="wide", max_side=1600, max_bytes=1_500_000),
+    pictures=10,
     source="docs/channels/website.md",
 )
 
@@ -89,7 +90,7 @@ def _hard_to_use(part: Part) -> list[Problem]:
     if length(part.summary) > SUMMARY_SHOWN:
         text = f"Tóm tắt dài {length(part.summary)} ký tự; máy tìm kiếm và thẻ chia sẻ thường chỉ hiện {SUMMARY_SHOWN} ký tự đầu."
         problems.append(Problem(level="warning", field="summary", text=text))
-    if part.picture and not part.picture.alt.strip():
+    if any(not picture.alt.strip() for picture in part.pictures):
         text = "Ảnh chưa có lời mô tả cho người khiếm thị (Thông tư 26/2020/TT-BTTTT); hãy nhập mô tả ảnh."
         problems.append(Problem(level="warning", field="picture", text=text))
     return problems

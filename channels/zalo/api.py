@@ -4,6 +4,8 @@ Every business error comes with HTTP 200; what counts is ``error`` in the envelo
 documentation (https://developers.zalo.me/docs/official-account/phu-luc/ma-loi) as quoted in docs/channels/zalo.md.
 """
 
+import html as escaping
+import re
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any, TypeVar
 
@@ -72,19 +74,38 @@ class Slice(_Lenient):
 
 
 class Detail(_Lenient):
-    """One article by its id."""
+    """One article by its id; ``cover`` and ``blocks`` are kept as they came, to be sent back when it is hidden."""
 
+    type: str = "normal"
     title: str = ""
+    author: str = ""
+    description: str = ""
+    cover: dict[str, Any] = {}
+    body: list[dict[str, Any]] = []
     status: str = ""
-    total_view: int | None = None
+    comment: str = "show"
+
+    @property
+    def text(self) -> str:
+        """The words of its body, as HTML with entities resolved."""
+        return escaping.unescape("\n".join(str(block.get("content", "")) for block in self.body))
 
 
 class OfficialAccount(_Lenient):
-    """The account itself."""
+    """The account itself; what Zalo leaves out stays unknown."""
 
     oaid: str = ""
     name: str = ""
-    num_follower: int = 0
+    num_follower: int | None = None
+    is_verified: bool | None = None
+    package_name: str = ""
+    package_valid_through_date: str = ""
+
+
+class Sent(_Lenient):
+    """A broadcast that was accepted for review."""
+
+    message_id: str = Field(min_length=1)
 
 
 class TokenPair(_Lenient):
@@ -140,8 +161,12 @@ _ADVICE = {
 }
 
 
-def after_code(code: int, now: datetime) -> Deferred | Refused | Unknown:
-    """The outcome of an error code; a code that is not in the table is Unknown."""
+_NOT_GRANTED = re.compile(r"authori[sz]|permission|quyền", re.IGNORECASE)
+"""Code -223 has two meanings, and only its words tell which: the account's quota, or a permission not granted."""
+
+
+def after_code(code: int, now: datetime, message: str = "") -> Deferred | Refused | Unknown:
+    """The outcome of an error code (and its words, where one code means two things); an unlisted one is Unknown."""
     if code == -32:
         return Deferred(
             reason=Reason.RATE_LIMITED,
@@ -159,6 +184,23 @@ def after_code(code: int, now: datetime) -> Deferred | Refused | Unknown:
             reason=Reason.QUOTA,
             retry_at=now + timedelta(hours=1),
             detail="Đã hết hạn mức của Zalo (mã -211).",
+        )
+    if code == -218:
+        return Deferred(
+            reason=Reason.QUOTA,
+            retry_at=now + timedelta(hours=1),
+            detail="Người nhận đã đủ số thông báo của kỳ này (mã -218).",
+        )
+    if code == -234:
+        return Deferred(
+            reason=Reason.OUTSIDE_HOURS,
+            retry_at=now + timedelta(minutes=30),
+            detail="Zalo chỉ gửi thông báo từ 06:00 đến 21:59 (mã -234).",
+        )
+    if code == -223 and _NOT_GRANTED.search(message):
+        return Refused(
+            reason=Reason.FORBIDDEN,
+            detail="Official Account chưa cấp quyền này cho ứng dụng (mã -223); hãy cấp quyền lại cho ứng dụng.",
         )
     if code not in _REFUSED:
         return Unknown(detail=f"Zalo báo mã lỗi chưa rõ nghĩa ({code}).")
@@ -195,17 +237,20 @@ class Api:
         self, app_id: str, app_secret: SecretStr, refresh_token: SecretStr
     ) -> TokenPair | Reason | Unknown:
         """Exchange the single-use refresh token; the old one is spent whether or not the answer arrives."""
-        seen = await self._tools.wire.call(
-            "POST",
-            f"{self._oauth}/v4/oa/access_token",
-            headers={"secret_key": app_secret.get_secret_value()},
-            data={
-                "refresh_token": refresh_token.get_secret_value(),
-                "app_id": app_id,
-                "grant_type": "refresh_token",
-            },
-            visible=True,
-        )
+        given = {"refresh_token": refresh_token.get_secret_value(), "grant_type": "refresh_token"}
+        return await self._pair(app_secret, {**given, "app_id": app_id})
+
+    async def redeem(
+        self, app_id: str, app_secret: SecretStr, code: str, verifier: str
+    ) -> TokenPair | Reason | Unknown:
+        """The first pair for the code that a person's consent gave; good once and for ten minutes."""
+        given = {"code": code, "code_verifier": verifier, "grant_type": "authorization_code"}
+        return await self._pair(app_secret, {**given, "app_id": app_id})
+
+    async def _pair(self, app_secret: SecretStr, form: dict[str, str]) -> TokenPair | Reason | Unknown:
+        headers = {"secret_key": app_secret.get_secret_value()}
+        url = f"{self._oauth}/v4/oa/access_token"
+        seen = await self._tools.wire.call("POST", url, headers=headers, data=form, visible=True)
         if isinstance(seen, Silence):
             return Unknown(detail="Zalo không trả lời khi đổi mã.") if seen.sent else Reason.UNREACHABLE
         pair = seen.read(TokenPair)

@@ -10,7 +10,10 @@ from content.text import cut, length, nfc, squeeze
 LIMITS = Limits(
     title=150,
     summary=300,
-    picture=PictureSpec(format="jpeg", shape="wide", max_side=1280, max_bytes=1_000_000),
+    parts=2,
+    audience_hours=(6, 22),
+    picture=PictureSpec(format="jpeg", shape="wide", max_side=1280, max_bytes=990_000),
+    pictures=10,
     source="https://developers.zalo.me/docs/official-account/bai-viet/tao-bai-viet",
 )
 AUTHOR_LIMIT = 50
@@ -53,7 +56,7 @@ def _tail(document: Document) -> list[str]:
 def problems(message: Message) -> list[Problem]:
     """Everything that Zalo would refuse (codes -201 and -210), said before anything is sent."""
     part = message.parts[0]
-    found = [*_lengths(part, str(message.extra.get("author", ""))), *_cover(part.picture)]
+    found = [*_lengths(part, str(message.extra.get("author", ""))), *_cover(part.picture), *_others(part.pictures[1:])]
     if not part.body.strip():
         found.append(_error("body", "Bài chưa có nội dung; hãy viết ít nhất một đoạn."))
     return found
@@ -81,20 +84,33 @@ def _cover(picture: Picture | None) -> list[Problem]:
     return []
 
 
+def _others(pictures: tuple[Picture, ...]) -> list[Problem]:
+    if all(picture.mime == "image/jpeg" and max(picture.width, picture.height) <= 1280 for picture in pictures):
+        return []
+    return [_error("picture", "Ảnh trong bài Zalo phải là JPEG, mỗi cạnh không quá 1.280 điểm ảnh.")]
+
+
 def _error(field: str, text: str) -> Problem:
     return Problem(level="error", text=text, field=field)
 
 
-def payload(message: Message, part: int, cover_url: str, status: str, comment: str) -> dict[str, Any]:
-    """The body of ``article/create`` (and, with an id, of ``article/update``)."""
+def payload(message: Message, part: int, urls: list[str], status: str, comment: str) -> dict[str, Any]:
+    """The body of ``article/create`` (and, with an id, of ``article/update``).
+
+    ``urls`` are where Zalo fetches the pictures: the first is the cover, the others stand below the text with their words.
+    """
     said = message.parts[part]
+    below = zip(urls[1:], said.pictures[1:], strict=True)
     return {
         "type": "normal",
         "title": said.title,
         "author": message.extra.get("author", ""),
         "description": said.summary,
-        "cover": {"cover_type": "photo", "photo_url": cover_url, "status": "show"},
-        "body": [{"type": "text", "content": said.body}],
+        "cover": {"cover_type": "photo", "photo_url": urls[0] if urls else "", "status": "show"},
+        "body": [
+            {"type": "text", "content": said.body},
+            *({"type": "image", "url": url, "caption": picture.alt} for url, picture in below),
+        ],
         "status": status,
         "comment": comment,
     }

@@ -10,8 +10,10 @@ from pathlib import Path
 from typing import Any
 
 from channels import pages
-from channels.contract import Message, Part
+from channels.contract import Message, Part, Picture
 from channels.twin import Trace
+from channels.zalo.broadcast import PACKAGES
+from channels.zalo.twin_broadcast import Broadcasts
 
 _FOLDER = Path(__file__).parent
 _TAG = re.compile(r"<[^>]*>")
@@ -48,33 +50,42 @@ def medium(article: dict[str, Any], now: datetime, base_url: str) -> dict[str, A
     }
 
 
-def detail(article: dict[str, Any]) -> dict[str, Any]:
+def detail(article: dict[str, Any], base_url: str) -> dict[str, Any]:
     """The answer of ``getdetail``."""
-    return {key: article[key] for key in ("id", "type", "title", "author", "description", "body", "status", "comment")}
+    said = {key: article[key] for key in ("id", "type", "title", "author", "description", "body", "status", "comment")}
+    cover = {"cover_type": "photo", "photo_url": f"{base_url}/cover/{article['cover']}", "status": "show"}
+    return {**said, "cover": cover}
 
 
-def account(name: str) -> dict[str, Any]:
+def account(name: str, rules: Broadcasts) -> dict[str, Any]:
     """The answer of ``getoa``."""
     number = zlib.crc32(name.encode())
     return {
         "oaid": str(number),
         "name": name,
         "description": "Kênh thông tin của phường (diễn tập)",
-        "is_verified": True,
+        "is_verified": rules.verified,
         "oa_type": 4,
         "num_follower": 1200 + number % 3000,
-        "package_name": "Nâng cao",
+        "package_name": PACKAGES[rules.package],
+        "package_valid_through_date": rules.valid_through,
     }
 
 
 def card(article: dict[str, Any], now: datetime, picture_url: str) -> str:
     """The article drawn with the channel's own preview."""
-    part = Part(body=_body_html(article), format="html", title=article["title"], summary=article["description"])
+    captions = [str(block.get("caption", "")) for block in article["body"] if block["type"] == "image"]
+    shots = tuple(Picture(sha256="", mime="image/jpeg", width=1, height=1, alt=words) for words in ("", *captions))
+    words = {"title": article["title"], "summary": article["description"]}
+    part = Part(body=_body_html(article), format="html", pictures=shots, **words)
+    base = picture_url.removesuffix(article["cover"])
+    urls = [picture_url, *(base + name for name in article.get("images", []))]
     message = Message(kind="zalo", key=article["id"], parts=(part,), extra={"author": article["author"]})
     return pages.card(
         _FOLDER,
         message,
         picture_url,
+        picture_urls=urls,
         account=article["account"],
         views=views(article, now),
         time=pages.local(article["shown"]),
@@ -86,16 +97,16 @@ def page(title: str, cards: Iterable[str]) -> str:
     return pages.page(_FOLDER, title, cards)
 
 
-def trace(article: dict[str, Any], now: datetime, cover: Path) -> Trace:
-    """The ground truth of one shown article; its page names the cover by file name only."""
+def trace(article: dict[str, Any], now: datetime, files: tuple[Path, ...]) -> Trace:
+    """The ground truth of one shown article; its page names the cover and the pictures by their file names only."""
     return Trace(
         account=article["account"],
         remote_id=article["id"],
         at=datetime.fromisoformat(article["shown"]),
         text=_plain(_body_html(article)),
         title=article["title"],
-        html=page(article["title"], [card(article, now, cover.name)]),
-        files=(cover,),
+        html=page(article["title"], [card(article, now, files[0].name)]),
+        files=files,
     )
 
 

@@ -14,6 +14,7 @@ from channels import pages
 from channels.twin import Trace, Twin
 from channels.zalo import shown
 from channels.zalo.cover import fetch
+from channels.zalo.twin_broadcast import Broadcasts
 from channels.zalo.twin_tokens import Tokens
 
 _LIMITS = {"title": 150, "description": 300, "author": 50}
@@ -37,17 +38,21 @@ class ZaloTwin(Twin):
     kind = "zalo"
     create_looks = 1
     processing_seconds = 20
+    list_lag = timedelta(seconds=60)
     per_minute = 4000
 
     def __init__(self, *args: Any) -> None:
         super().__init__(*args)
         self._minute: tuple[str, int] = ("", 0)
         self._tokens = Tokens(self.state, self.now)
+        self.broadcasts = Broadcasts(self.state, self.now)
 
     def routes(self) -> list[BaseRoute]:
         """The OAuth, article and account endpoints, and the pages that citizens see."""
         return [
             Route("/v4/oa/access_token", self._tokens.exchange, methods=["POST"]),
+            Route("/v4/oa/permission", self._tokens.permission, methods=["GET"]),
+            Route("/v2.0/oa/message", self._guarded(self.broadcasts.send), methods=["POST"]),
             *self._posts({"create": self.create, "update": self.update, "verify": self.verify, "remove": self.remove}),
             *self._gets(
                 {
@@ -110,7 +115,10 @@ class ZaloTwin(Twin):
         fault = _field_error(said)
         if fault:
             return fault
-        return self._taken(account, "create", {**_article(said), "cover": name, "account": account})
+        names = await self._images(said)
+        if names is None:
+            return wrong(-201, "body is invalid!")
+        return self._taken(account, "create", {**_article(said), "cover": name, "images": names, "account": account})
 
     async def update(self, account: str, said: dict[str, Any]) -> Response:
         """Replace an article by id; done at once unless the fault «read_late» was ordered."""
@@ -121,12 +129,25 @@ class ZaloTwin(Twin):
         fault = wrong(-201, "cover is invalid!") if name is None else _field_error(said)
         if fault:
             return fault
-        change = {**_article(said), "cover": name, "account": account, "id": str(said["id"])}
+        names = await self._images(said)
+        if names is None:
+            return wrong(-201, "body is invalid!")
+        change = {**_article(said), "cover": name, "images": names, "account": account, "id": str(said["id"])}
         return self._taken(account, "update", change)
 
     async def _cover(self, said: dict[str, Any]) -> str | None:
         cover = said.get("cover")
         url = str(cover.get("photo_url", "")) if isinstance(cover, dict) and cover.get("cover_type") == "photo" else ""
+        return await self._fetched(url)
+
+    async def _images(self, said: dict[str, Any]) -> list[str] | None:
+        """The pictures of the body, fetched as the cover is; None where one cannot be."""
+        urls = [str(block["url"]) for block in said["body"] if block["type"] == "image"]
+        names = [await self._fetched(url) for url in urls]
+        whole = [name for name in names if name is not None]
+        return whole if len(whole) == len(names) else None
+
+    async def _fetched(self, url: str) -> str | None:
         picture = await fetch(url)
         if picture is None:
             return None
@@ -207,6 +228,8 @@ class ZaloTwin(Twin):
             for row in reversed(self._articles())
             if row["account"] == account and row["type"] == said.get("type", "normal")
         ]
+        if self.ordered("read_late", "/v2.0/article/getslice"):
+            mine = [row for row in mine if datetime.fromisoformat(row["updated"]) <= self.now() - self.list_lag]
         rows = [shown.medium(row, self.now(), self.base_url) for row in mine[offset : offset + limit]]
         return ok({"medias": rows, "total": len(mine)})
 
@@ -216,11 +239,11 @@ class ZaloTwin(Twin):
         article = self.state.get("zalo.article", str(said.get("id", "")))
         if article is None or article["account"] != account or article.get("gone"):
             return wrong(-201, "id is invalid!")
-        return ok(shown.detail(article))
+        return ok(shown.detail(article, self.base_url))
 
     async def getoa(self, account: str, said: dict[str, Any]) -> Response:
         """The account itself."""
-        return ok(shown.account(account))
+        return ok(shown.account(account, self.broadcasts))
 
     async def article_page(self, request: Request) -> Response:
         """The article as a citizen sees it; a hidden one is not there."""
@@ -251,7 +274,7 @@ class ZaloTwin(Twin):
         self._catch_up()
         rows = [row for row in self._articles() if shown.visible(row)]
         return [
-            shown.trace(row, self.now(), self.state.file(row["cover"]))
+            shown.trace(row, self.now(), tuple(map(self.state.file, (row["cover"], *row.get("images", [])))))
             for row in sorted(rows, key=lambda row: str(row["shown"]))
         ]
 

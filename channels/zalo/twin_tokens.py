@@ -2,13 +2,15 @@
 
 import base64
 import binascii
+import hashlib
 import secrets
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any
+from urllib.parse import urlencode
 
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import JSONResponse, RedirectResponse, Response
 
 from channels.twin import TwinState
 
@@ -17,7 +19,8 @@ APP_SECRET = "rehearsal-app-secret"  # noqa: S105 - a make-believe platform's ma
 ACCESS = "rehearsal-access-"
 REFRESH = "rehearsal-refresh-"
 INVALID, EXPIRED = -216, -220
-_INACTIVE, _REUSED = -14002, -14014
+_INACTIVE, _BAD_REDIRECT, _REUSED = -14002, -14003, -14014
+_CODE_LIFE, _VERIFIER = timedelta(minutes=10), 43
 _LIFE = timedelta(seconds=90_000)
 _REFRESH_LIFE = timedelta(days=90)
 
@@ -33,6 +36,7 @@ class Tokens:
     def __init__(self, state: TwinState, now: Callable[[], datetime]) -> None:
         self._state = state
         self._now = now
+        self.consenting, self.forget_state = "Phường Đông Hải", False
 
     def account(self, token: str) -> str | int:
         """The account of an access token, or Zalo's error code."""
@@ -55,10 +59,41 @@ class Tokens:
         old = str(form.get("refresh_token", ""))
         if request.headers.get("secret_key") != APP_SECRET or form.get("app_id") != APP_ID:
             return _error(_INACTIVE, "invalid_app", "Application or secret key is invalid")
+        if form.get("grant_type") == "authorization_code":
+            return self._redeem(str(form.get("code", "")), str(form.get("code_verifier", "")))
         known = self._refresh(old)
         if form.get("grant_type") != "refresh_token" or known is None or self._dead(known):
             return _error(_REUSED, "invalid_refresh_token", "Refresh token is invalid or was used before")
         self._state.put("zalo.refresh", old, {**known, "spent": True})
+        return self._new_pair(str(known["account"]))
+
+    async def permission(self, request: Request) -> Response:
+        """The consent page, agreed to at once: back to the caller with a code, or Zalo's error -14003 on a bad address.
+
+        ``oa`` names the account that agrees; ``forget_state`` leaves the state out, as some callers have seen.
+        """
+        asked = request.query_params
+        target = asked.get("redirect_uri", "")
+        if asked.get("app_id") != APP_ID or not target.startswith("http"):
+            return _error(_BAD_REDIRECT, "invalid_redirect_uri", "Invalid redirect uri")
+        account = asked.get("oa") or self.consenting
+        code = secrets.token_urlsafe(24)
+        until = (self._now() + _CODE_LIFE).isoformat()
+        self._state.put(
+            "zalo.code", code, {"account": account, "challenge": asked.get("code_challenge", ""), "until": until}
+        )
+        back = {"code": code, "oa_id": encoded(account)}
+        if asked.get("state") and not self.forget_state:
+            back["state"] = asked["state"]
+        return RedirectResponse(f"{target}?{urlencode(back)}", 302)
+
+    def _redeem(self, code: str, verifier: str) -> Response:
+        known = self._state.get("zalo.code", code)
+        self._state.remove("zalo.code", code)
+        challenge = base64.urlsafe_b64encode(hashlib.sha256(verifier.encode()).digest()).decode().rstrip("=")
+        late = known is None or datetime.fromisoformat(known["until"]) <= self._now()
+        if known is None or late or len(verifier) != _VERIFIER or known["challenge"] != challenge:
+            return _error(_REUSED, "invalid_code", "Authorization code is invalid or was used before")
         return self._new_pair(str(known["account"]))
 
     def _refresh(self, token: str) -> dict[str, Any] | None:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from random import Random
+from typing import Any
 
 import pytest
 from sqlmodel import Session
@@ -96,7 +97,13 @@ def house(any_store: Store, tmp_path: Path, clock: Callable[[], datetime]) -> Ho
     return build_house(any_store, tmp_path, clock)
 
 
-def build_house(store: Store, tmp_path: Path, clock: Callable[[], datetime], kind: str = "scripted") -> House:
+def build_house(
+    store: Store,
+    tmp_path: Path,
+    clock: Callable[[], datetime],
+    kind: str = "scripted",
+    settings: dict[str, Any] | None = None,
+) -> House:
     desk = Desk(Wire(), Files(tmp_path / "tep", "http://site.test"), Vault.open(tmp_path / "khoa"), clock)
     now = clock()
     with store.write() as session:
@@ -115,7 +122,7 @@ def build_house(store: Store, tmp_path: Path, clock: Callable[[], datetime], kin
         approver = _person(session, wards[0], "duyet", "approver", now)
         admin = _person(session, wards[0], "quantri", "admin", now)
         neighbour = _person(session, wards[1], "hangxom", "approver", now)
-        outlet = outlets.connect(session, admin, wards[0].id or 0, kind, "Kênh thử", {}, desk.vault, now)
+        outlet = outlets.connect(session, admin, wards[0].id or 0, kind, "Kênh thử", settings or {}, desk.vault, now)
     assert MACHINE.user_id is None
     return House(store, desk, wards[0], campaign, editor, approver, neighbour, wards[1], outlet, admin)
 

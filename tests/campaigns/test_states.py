@@ -154,6 +154,13 @@ def test_what_a_clean_absence_means(certainty: Certainty, absents: int, resent: 
     assert after_look(Found(verdict="absent"), at, NOW, NOW, Random(1)).state is state
 
 
+@pytest.mark.parametrize("certainty", Certainty)
+def test_what_still_goes_on_is_looked_at_again_and_costs_no_look(certainty: Certainty) -> None:
+    at = standing(certainty=certainty, looks=5)
+    move = after_look(Found(verdict="unclear", detail="Đang phát.", again_at=NOW + SETTLE), at, NOW, NOW, Random(1))
+    assert (move.state, move.next_at, move.detail) == (State.UNKNOWN, NOW + SETTLE, "Đang phát.")
+
+
 def test_a_look_before_the_settle_time_proves_nothing() -> None:
     at = standing(wire_at=NOW - timedelta(seconds=5), looks=1, absents=1)
     assert after_look(Found(verdict="absent"), at, NOW, NOW, Random(1)).state is State.UNKNOWN

@@ -117,7 +117,7 @@ def token_in(message: Message) -> str:
 
 def say_yes(house: House, token: str) -> bool:
     with house.store.write() as session:
-        row = subscribing.asker(session, house.desk.vault, token, house.desk.now())
+        row = subscribing.asker(session, house.desk.vault, token, house.desk.now(), locking=True)
         if row is not None:
             subscribing.confirm(session, row, house.desk.now())
         return row is not None
@@ -125,7 +125,7 @@ def say_yes(house: House, token: str) -> bool:
 
 def say_no_more(house: House, code: str) -> bool:
     with house.store.write() as session:
-        row = subscribing.by_code(session, code)
+        row = subscribing.by_code(session, code, locking=True)
         assert row is not None
         return subscribing.leave(session, row, subscribing.CITIZEN, "trang", house.desk.now())
 

@@ -18,6 +18,7 @@ from channels.rehearsing import Scene, stage
 from channels.twin import Place
 from channels.wire import Wire
 from channels.zalo.adapter import Zalo
+from tests.channels.wordpress.site import Site, site
 
 CHANNELS: dict[str, type[Channel]] = {"zalo": Zalo, "facebook": Facebook}
 
@@ -43,6 +44,13 @@ async def wire(scene: Scene, anyio_backend: str) -> AsyncIterator[Wire]:
 @pytest.fixture
 def tools(scene: Scene, wire: Wire) -> Tools:
     return scene.tools(wire)
+
+
+@pytest.fixture(scope="session")
+def wordpress_site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    """A real WordPress, installed once in a test run."""
+    with site(tmp_path_factory.mktemp("wordpress")) as made:
+        yield made
 
 
 @pytest.fixture(scope="session")

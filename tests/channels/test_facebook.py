@@ -84,7 +84,7 @@ async def test_a_photo_is_unseen_until_its_post_is_out(scene: Scene, tools: Tool
     channel = facebook(scene, tools)
     message = channel.render(document(1), "k", (scene.picture(),))
     handle = await channel.stage(message, 0)
-    assert isinstance(handle, Handle) and handle.data["photo"]
+    assert isinstance(handle, Handle) and len(handle.data["photos"]) == 1
     assert await scene.traces("facebook") == []
     assert await channel.stage(message, 0, handle) == handle
     outcome = await channel.publish(message, 0, handle, ())
@@ -96,6 +96,66 @@ async def test_a_photo_is_unseen_until_its_post_is_out(scene: Scene, tools: Tool
     page = await wire.call("GET", f"{scene.place.twins_url}/facebook/page/{scene.place.account}")
     assert isinstance(page, Answer) and "Thông báo số 1 của phường" in page.text and trace.files[0].name in page.text
     assert isinstance(await wire.call("GET", outcome.url), Answer)
+
+
+async def test_many_photos_make_one_post_in_their_order_with_their_words(scene: Scene, tools: Tools) -> None:
+    channel = facebook(scene, tools)
+    shots = tuple(
+        scene.picture((600, 400 + at)).model_copy(update={"alt": f"Ảnh thứ {at}: bà con ở sân"}) for at in range(11)
+    )
+    message = channel.render(document(1), "k", shots)
+    assert message.parts[0].pictures == shots[:10]
+    handle = await channel.stage(message, 0)
+    assert isinstance(handle, Handle) and len(handle.data["photos"]) == 10
+    assert await scene.traces("facebook") == []
+    outcome = await channel.publish(message, 0, handle, ())
+    assert isinstance(outcome, Published), outcome
+    [trace] = await scene.traces("facebook")
+    assert trace.text == message.parts[0].body
+    assert [file.read_bytes() for file in trace.files] == [scene.shelf.read(shot.sha256) for shot in shots[:10]]
+    assert [trace.html.index(shot.alt) for shot in shots[:10]] == sorted(trace.html.index(s.alt) for s in shots[:10])
+    scene.forward(channel.settle_seconds)
+    found = await channel.find(message, 0, handle, scene.clock())
+    assert (found.verdict, found.remote_id) == ("out", outcome.remote_id)
+    assert isinstance(await channel.withdraw(outcome.remote_id), Published)
+    assert await scene.traces("facebook") == []
+    over = message.model_copy(update={"parts": (message.parts[0].model_copy(update={"pictures": shots}),)})
+    assert [(p.level, p.field) for p in channel.validate(over)] == [("error", "picture")]
+
+
+async def test_photos_that_facebook_has_thrown_away_are_uploaded_anew(scene: Scene, tools: Tools) -> None:
+    channel = facebook(scene, tools)
+    message = channel.render(document(1), "k", (scene.picture((600, 400)), scene.picture((600, 401))))
+    old = await channel.stage(message, 0)
+    assert isinstance(old, Handle)
+    scene.forward(25 * 3600)
+    assert not isinstance(await channel.publish(message, 0, old, ()), Published)
+    fresh = await channel.stage(message, 0, old)
+    assert isinstance(fresh, Handle) and not set(fresh.data["photos"]) & set(old.data["photos"])
+    assert await channel.stage(message, 0, fresh) == fresh
+    assert isinstance(await channel.publish(message, 0, fresh, ()), Published)
+
+
+async def test_one_photo_that_fails_keeps_the_post_back(scene: Scene, tools: Tools) -> None:
+    channel = facebook(scene, tools)
+    gone = scene.picture((600, 400)).model_copy(update={"sha256": "0" * 64})
+    lost = await channel.stage(channel.render(document(1), "k", (scene.picture((600, 401)), gone)), 0)
+    assert isinstance(lost, Refused) and "Kho tư liệu" in lost.detail
+    await scene.order("facebook", "rate_limit", "/photos")
+    message = channel.render(document(1), "k", (scene.picture((600, 401)), scene.picture((600, 402))))
+    assert isinstance(await channel.stage(message, 0), Deferred)
+    assert await scene.traces("facebook") == []
+
+
+async def test_a_photo_staged_before_posts_had_several_still_goes_out(scene: Scene, tools: Tools) -> None:
+    channel = facebook(scene, tools)
+    message = channel.render(document(1), "k", (scene.picture(),))
+    staged = await channel.stage(message, 0)
+    assert isinstance(staged, Handle)
+    old = Handle(data={"photo": staged.data["photos"][0]})
+    assert await channel.stage(message, 0, old) == old
+    assert isinstance(await channel.publish(message, 0, old, ()), Published)
+    assert len((await scene.traces("facebook"))[0].files) == 1
 
 
 async def test_without_a_photo_the_link_makes_the_card(scene: Scene, tools: Tools) -> None:

@@ -426,6 +426,61 @@ async def test_what_telegram_refuses_is_told_in_vietnamese(stage: Stage) -> None
     assert stage.twin.traces() == []
 
 
+def several(stage: Stage, count: int) -> tuple[Picture, ...]:
+    return tuple(stage.shelf.picture(640, 400 + at, name=f"{at:064x}") for at in range(count))
+
+
+@pytest.mark.parametrize("letters", [300, 3_900])
+async def test_an_album_is_one_post_whose_every_message_is_accounted_for(stage: Stage, letters: int) -> None:
+    channel, shots = stage.channel(), several(stage, 4)
+    message = channel.render(post(long_text(letters)), "k", shots)
+    assert not [problem for problem in channel.validate(message) if problem.level == "error"]
+    outcome = await channel.publish(message, 0, EMPTY, ())
+    assert isinstance(outcome, Published), outcome
+    first = outcome.remote_id.partition(":")[2].split(",")
+    assert len(first) == 4 and outcome.url is not None and outcome.url.endswith(f"/{first[0]}")
+    earlier = [outcome.remote_id]
+    for part in range(1, len(message.parts)):
+        later = await channel.publish(message, part, EMPTY, tuple(earlier))
+        assert isinstance(later, Published), later
+        earlier.append(later.remote_id)
+    traces = stage.twin.traces()
+    assert [trace.remote_id for trace in traces] == earlier
+    assert len(message.parts) == len(traces) == (1 if letters == 300 else 2)
+    assert [file.read_bytes() for file in traces[0].files] == [stage.shelf.read(shot.sha256) for shot in shots]
+    assert [trace.reply_to for trace in traces[1:]] == [f"{earlier[0].partition(':')[0]}:{first[0]}"] * (
+        len(traces) - 1
+    )
+    assert all(len(trace.text) <= (4096 if at else 1024) for at, trace in enumerate(traces))
+    stage.clock.forward(seconds=channel.settle_seconds)
+    found = await channel.find(message, 0, EMPTY, stage.clock())
+    assert (found.verdict, found.remote_id, found.url) == ("out", outcome.remote_id, outcome.url)
+    assert await channel.copies(message, 0, stage.clock()) == (outcome.remote_id,)
+    assert (await channel.measure(outcome.remote_id)).reason is None
+    assert await channel.withdraw(outcome.remote_id) == Published(remote_id=outcome.remote_id)
+    assert [trace.remote_id for trace in stage.twin.traces()] == earlier[1:]
+    assert await channel.withdraw(outcome.remote_id) == Published(remote_id=outcome.remote_id)
+
+
+async def test_an_album_takes_ten_photos_and_no_more(stage: Stage) -> None:
+    channel, shots = stage.channel(), several(stage, 11)
+    message = channel.render(post(), "k", shots)
+    assert message.parts[0].pictures == shots[:10] and not channel.validate(message)
+    assert isinstance(await channel.publish(message, 0, EMPTY, ()), Published)
+    assert len(stage.twin.traces()[0].files) == 10
+    over = message.model_copy(update={"parts": (message.parts[0].model_copy(update={"pictures": shots}),)})
+    assert channel.validate(over)[0].field == "picture"
+    refused = await channel.publish(over, 0, EMPTY, ())
+    assert isinstance(refused, Refused), refused
+
+
+async def test_an_album_counts_as_all_of_its_messages_against_the_speed_limit(stage: Stage) -> None:
+    channel, message = stage.channel(), stage.channel().render(post(), "k", several(stage, 10))
+    outcomes = [await channel.publish(message, 0, EMPTY, ()) for _ in range(3)]
+    assert [type(outcome) for outcome in outcomes] == [Published, Published, Deferred]
+    assert len(stage.twin.traces()) == 2
+
+
 async def test_a_picture_that_is_no_picture_is_refused(stage: Stage) -> None:
     picture = stage.shelf.picture()
     stage.shelf.files[picture.sha256] = b"\xff\xd8\xff not a picture"

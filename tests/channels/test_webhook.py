@@ -146,6 +146,7 @@ async def test_a_signing_key_is_exchanged_without_a_gap(scene: Scene, wire: Wire
     early = await sent(alone, message(alone, 2))
     assert isinstance(early, Refused) and early.reason is Reason.UNAUTHORIZED and "khóa ký" in early.detail
     assert await alone.health() is Reason.UNAUTHORIZED
+    assert "khóa ký ở hai bên" in alone.advice(Reason.UNAUTHORIZED) and alone.advice(Reason.QUOTA) == ""
 
 
 # What a lost answer costs

@@ -202,17 +202,45 @@ async def test_an_update_still_worked_on_is_pending_and_then_found(scene: Scene,
     assert (found.verdict, found.remote_id) == ("out", handle.data["id"])
 
 
-async def test_without_an_id_it_is_found_by_title_and_time(scene: Scene, tools: Tools) -> None:
+async def test_without_an_id_it_is_found_by_its_own_link_whatever_our_clock_says(scene: Scene, tools: Tools) -> None:
     channel = zalo(scene, tools)
     for number in range(12):
         message, handle = await staged(channel, scene, number)
         await channel.publish(message, 0, handle, ())
-    since = scene.clock() + timedelta(minutes=20)
     first = channel.render(document(0), "k", (scene.picture(),))
-    assert (await channel.find(first, 0, EMPTY, START)).verdict == "out"
-    assert (await channel.find(first, 0, EMPTY, since)).verdict == "absent"
+    for since in (START, scene.clock() + timedelta(days=400)):
+        assert (await channel.find(first, 0, EMPTY, since)).verdict == "out"
     other = channel.render(document(99), "k", (scene.picture(),))
     assert (await channel.find(other, 0, EMPTY, START)).verdict == "absent"
+
+
+async def test_an_article_of_the_same_title_is_not_taken_for_ours(scene: Scene, tools: Tools) -> None:
+    channel = zalo(scene, tools)
+    message, handle = await staged(channel, scene)
+    await channel.publish(message, 0, handle, ())
+    again = channel.render(replace(document(1), link="https://lantoa.example/khac"), "k2", (scene.picture(),))
+    assert again.parts[0].title == message.parts[0].title
+    assert (await channel.find(again, 0, EMPTY, START)).verdict == "absent"
+    await scene.order("zalo", "garbage", "getdetail")
+    assert (await channel.find(again, 0, EMPTY, START)).verdict == "unclear", (
+        "it could be ours: nobody was allowed to look"
+    )
+
+
+async def test_a_list_that_lags_is_no_proof_before_the_settle_time(scene: Scene, tools: Tools) -> None:
+    channel = zalo(scene, tools)
+    for number in (1, 2):
+        message, handle = await staged(channel, scene, number)
+        scene.forward(100 * (2 - number))
+        await channel.publish(message, 0, handle, ())
+    scene.forward(70)
+    older, handle = await staged(channel, scene, 3)
+    await channel.publish(older, 0, handle, ())
+    await scene.order("zalo", "read_late", "getslice")
+    assert (await channel.find(older, 0, EMPTY, START)).verdict == "absent", "the list does not show it yet"
+    scene.forward(channel.settle_seconds)
+    assert (await channel.find(older, 0, EMPTY, START)).verdict == "out"
+    assert ZaloTwin.list_lag.total_seconds() < channel.settle_seconds
 
 
 async def test_an_empty_or_failing_list_proves_nothing(scene: Scene, tools: Tools) -> None:
@@ -235,7 +263,8 @@ async def test_views_grow_and_are_zalos_own(scene: Scene, tools: Tools) -> None:
         scene.forward(hours * 3600)
         measure = await channel.measure(handle.data["id"])
         seen.append(measure.figures[0].value)
-        assert [figure.name for figure in measure.figures] == ["Lượt xem", "Lượt chia sẻ"]
+        assert [figure.name for figure in measure.figures] == ["Lượt xem", "Lượt chia sẻ", "Người quan tâm OA"]
+    assert "Người quan tâm OA" in Zalo.audience_figures, "the size of the account is never added up over articles"
     assert 0 < seen[0] < seen[1] < seen[2]
     assert (await channel.measure("khong-co")).reason is Reason.NOT_FOUND
     await scene.order("zalo", "garbage", "getslice")
@@ -280,6 +309,7 @@ async def test_a_pair_is_renewed_at_75_percent_and_the_old_one_is_spent(scene: S
         "refresh_token",
         "expires_at",
         "renew_at",
+        "refresh_until",
     }
     new = zalo(scene, tools, **changed)
     assert new.settings.renew_at == START + timedelta(seconds=67_500)

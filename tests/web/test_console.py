@@ -12,7 +12,7 @@ from sqlmodel import col, select
 
 from campaigns import planning
 from campaigns.states import State
-from store.tables import AuditEvent, Delivery, Media, Outlet, Post, Variant, Worker
+from store.tables import AuditEvent, Delivery, Media, Outlet, Post, PostPicture, Variant, Worker
 from tests.web.conftest import Client, Scene, active_parts
 
 pytestmark = pytest.mark.anyio
@@ -241,6 +241,47 @@ async def test_a_file_that_is_no_picture_is_refused_and_nothing_is_lost(
         good = await editor.post("/quan-tri/soan/luu", data=typed(), files={"photo": ("anh.png", photo(), "image/png")})
         assert good.status_code == 303
     assert only_post(scene).media_id == scene.all(Media)[0].id
+
+
+async def test_several_photos_are_kept_moved_described_and_taken_out_without_scripts(
+    scene: Scene, visitor: Client, typed: Typed
+) -> None:
+    async with visitor("bientap.phuong-ta") as editor:
+        files = [("photo", (f"anh{at}.png", photo((640, 400 + at)), "image/png")) for at in range(3)]
+        broken = ("photo", ("hong.heic", b"\0\0\0\x18ftypheic" + b"\0" * 40, "image/heic"))
+        page = await editor.post("/quan-tri/soan/anh", data=typed(title="Tiêu đề đã gõ"), files=[*files, broken])
+        assert page.status_code == 422
+        assert "«hong.heic»: Ảnh bị hỏng" in page.text and "Tiêu đề đã gõ" in page.text
+        assert shown(page.text) == ["1", "2", "3"] and scene.all(Post) == []
+        typed_in = {**typed(title="Tiêu đề đã gõ"), "picture": ["1", "2", "3"], "alt.2": "Bà con ở sân"}
+        for move, order in (("len.3", ["1", "3", "2"]), ("xuong.1", ["2", "1", "3"]), ("bo.1", ["2", "3"])):
+            page = await editor.post("/quan-tri/soan/anh", data={**typed_in, "move": move})
+            assert shown(page.text) == order
+            assert 'value="Bà con ở sân"' in page.text and "Tiêu đề đã gõ" in page.text
+        kept = await editor.post("/quan-tri/soan/luu", data={**typed_in, "picture": ["3", "2"]})
+        assert kept.status_code == 303
+        again = await editor.get(kept.headers["location"])
+        assert shown(again.text) == ["3", "2"] and 'value="Bà con ở sân"' in again.text
+        assert "Đăng đủ 2 ảnh." in again.text and "Kênh này không đăng ảnh." in again.text
+    assert [(row.media_id, row.position, row.alt) for row in scene.all(PostPicture)] == [
+        (3, 0, ""),
+        (2, 1, "Bà con ở sân"),
+    ]
+    assert only_post(scene).media_id == 3
+
+
+async def test_an_eleventh_photo_is_named_and_not_taken(scene: Scene, visitor: Client, typed: Typed) -> None:
+    async with visitor("bientap.phuong-ta", **HTMX) as editor:
+        for at in range(11):
+            chosen = [str(id) for id in range(1, at + 1)]
+            files = {"photo": (f"anh{at}.png", photo((64, 40 + at)), "image/png")}
+            answer = await editor.post("/quan-tri/soan/anh", data=typed(picture=chosen), files=files)
+        assert answer.status_code == 422 and "tối đa 10 ảnh" in answer.text and "«anh10.png»" in answer.text
+        assert len(shown(answer.text)) == 10
+
+
+def shown(page: str) -> list[str]:
+    return re.findall(r'name="picture" value="(\d+)"', page)
 
 
 async def test_drafts_keep_themselves_once(scene: Scene, visitor: Client, typed: Typed) -> None:

@@ -13,7 +13,7 @@ from tests.web import furnished
 from tests.web.conftest import Client, Scene
 
 pytestmark = pytest.mark.anyio
-PAGES = ("deliveries", "holds", "outlets", "library", "rules", "sources", "audit", "reports", "users")
+PAGES = ("deliveries", "holds", "outlets", "library", "rules", "sources", "readers", "audit", "reports", "users")
 
 #: what a role without the right is refused, by the end of the path (every other unsafe door is the writer's)
 NEEDS_SETTLE = (
@@ -139,7 +139,7 @@ async def test_a_reader_changes_nothing(scene: Scene, visitor: Client, own: dict
 
 async def test_an_editor_neither_settles_nor_manages(scene: Scene, visitor: Client, own: dict[str, int]) -> None:
     before = _events(scene)
-    manages = ("/kenh", "/nguoi-dung")
+    manages = ("/kenh", "/nguoi-dung", "/nguoi-nhan")
     async with visitor("bientap.phuong-ta") as client:
         for method, path in ROUTES:
             last = path.rsplit("/", 1)[-1]

@@ -166,7 +166,7 @@ async def test_the_neighbour_cannot_even_ask(scene: Scene, visitor: Client) -> N
     assert scene.one(Outlet, id=outlet.id).health == ""
 
 
-@pytest.mark.parametrize("kind", ["zalo", "facebook", "telegram", "website", "loudspeaker"])
+@pytest.mark.parametrize("kind", ["zalo", "facebook", "telegram", "website", "loudspeaker", "wordpress", "webhook"])
 def test_every_channel_has_a_form_in_vietnamese(kind: str) -> None:
     maker = channel(kind)
     found = outlet_forms.entries(maker)

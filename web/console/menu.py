@@ -42,6 +42,7 @@ MENU: tuple[tuple[str, tuple[Entry, ...]], ...] = (
         "Theo dõi",
         (
             Entry("outlets", "/quan-tri/kenh", "broadcast", "Kênh"),
+            Entry("readers", "/quan-tri/nguoi-nhan", "mail", "Người nhận tin"),
             Entry("report", "/quan-tri/bao-cao", "report-analytics", "Báo cáo"),
             Entry("audit", "/quan-tri/nhat-ky", "history", "Nhật ký"),
             Entry("users", "/quan-tri/nguoi-dung", "users", "Người dùng", Action.MANAGE),

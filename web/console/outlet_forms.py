@@ -18,7 +18,32 @@ from channels.contract import Channel
 from web.forms import Typed
 
 PREFIX = "set"
-CHOICES = {"show": "Hiện", "hide": "Ẩn", "north": "Miền Bắc", "south": "Miền Nam"}
+CHOICES = {
+    "show": "Hiện",
+    "hide": "Ẩn",
+    "north": "Miền Bắc",
+    "south": "Miền Nam",
+    "starttls": "STARTTLS (thường ở cổng 587)",
+    "tls": "TLS ngay từ đầu (thường ở cổng 465)",
+    "plain": "Không mã hóa (chỉ khi máy chủ thư ở cùng máy)",
+    "off": "Không đọc",
+    "maildir": "Từ thư mục Maildir",
+    "imap": "Từ hộp thư IMAP",
+    "remove": "Xóa hẳn",
+    "none": "Không gửi",
+    "followers": "Gửi tới người quan tâm",
+    "basic": "Cơ bản",
+    "trial": "Dùng thử",
+    "advanced": "Nâng cao",
+    "premium": "Cao cấp",
+    "all": "Tất cả",
+    "male": "Nam",
+    "female": "Nữ",
+    "text": "Chuỗi",
+    "list": "Danh sách",
+    "fixed": "Cố định, đã khai ở trang ứng dụng",
+    "fresh": "Tạo mới mỗi lần",
+}
 
 _SAID = {
     "missing": "Chưa nhập.",
@@ -35,7 +60,7 @@ _SAID = {
 
 @dataclass(frozen=True)
 class Entry:
-    """One setting on screen. ``widget`` is text, url, secret, check, choice, number or lines."""
+    """One setting on screen. ``widget`` is text, url, secret, check, choice, number or lines; ``first`` ones are always open."""
 
     key: str
     label: str
@@ -44,6 +69,7 @@ class Entry:
     required: bool
     default: Any
     choices: tuple[tuple[str, str], ...] = ()
+    first: bool = False
 
     @property
     def name(self) -> str:
@@ -95,7 +121,8 @@ def _entry(kind: type[Channel], key: str, field: FieldInfo) -> Entry:
     widget = _widget(kind, key, field)
     choices = tuple((one, _called(field, one)) for one in _literals(field)) if widget == "choice" else ()
     default = None if field.is_required() else field.get_default(call_default_factory=True)
-    return Entry(key, field.title or key, field.description or "", widget, field.is_required(), default, choices)
+    first = field.is_required() or widget == "secret" or bool(_extra(field).get("first"))
+    return Entry(key, field.title or key, field.description or "", widget, field.is_required(), default, choices, first)
 
 
 def _widget(kind: type[Channel], key: str, field: FieldInfo) -> str:
@@ -121,9 +148,12 @@ def _literals(field: FieldInfo) -> tuple[str, ...]:
 
 def _called(field: FieldInfo, one: str) -> str:
     """What a choice is called: by the setting itself (``json_schema_extra["choices"]``), or as everywhere."""
-    extra = field.json_schema_extra
-    own = extra.get("choices") if isinstance(extra, dict) else None
+    own = _extra(field).get("choices")
     return str(own[one]) if isinstance(own, dict) and one in own else CHOICES.get(one, one)
+
+
+def _extra(field: FieldInfo) -> dict[str, Any]:
+    return field.json_schema_extra if isinstance(field.json_schema_extra, dict) else {}
 
 
 def _is_moment(field: FieldInfo) -> bool:

@@ -6,9 +6,10 @@ from fastapi.responses import Response
 from campaigns import connecting, outlets, resting, views
 from campaigns.connecting import BROKEN, REACHED
 from campaigns.people import Action, Mistake
-from channels.contract import Channel
+from channels.contract import Channel, Record
 from channels.registry import kinds
 from store.tables import Outlet
+from store.vault import SealBroken
 from web.console import outlet_forms, words
 from web.console.pages import done, page
 from web.forms import Form, Typed
@@ -182,5 +183,13 @@ def _page(
         request, here, "outlet.html", status, found=found, outlet=found.outlet, maker=maker, health=health, advice=_advice(here, found.outlet),
         entries=outlet_forms.entries(maker) if maker else [], called=name or found.outlet.name,
         values=values if values is not None else outlet_forms.kept_values(maker, found.outlet.settings) if maker else {},
-        errors=errors or {}, editing=True, rests=found.outlet.failures >= resting.OPENS_AT,
+        records=_records(here, found.outlet) if maker else (), errors=errors or {}, editing=True, rests=found.outlet.failures >= resting.OPENS_AT,
     )  # fmt: skip
+
+
+def _records(here: Here, outlet: Outlet) -> tuple[Record, ...]:
+    """What is to be published elsewhere for this outlet; nothing while its settings do not open."""
+    try:
+        return here.desk.channel(outlet).records() if here.may(Action.MANAGE) else ()
+    except (Mistake, SealBroken):
+        return ()

@@ -101,9 +101,10 @@ def _looks() -> Environment:
 
 def channel_look(outlet: Outlet, message: Message, part: Part, time: str = "") -> Markup:
     """One part of a message as its channel shows it, by the channel's own ``preview.html``."""
-    picture_url = f"/quan-tri/anh/{part.picture.sha256}" if part.picture else ""
+    urls = [f"/quan-tri/anh/{picture.sha256}" for picture in part.pictures]
     look = _looks().get_template(f"{outlet.kind}/preview.html")
-    return Markup(look.render(part=part, message=message, picture_url=picture_url, account=outlet.name, time=time))  # noqa: S704
+    shown = {"picture_urls": urls, "picture_url": next(iter(urls), "")}
+    return Markup(look.render(part=part, message=message, account=outlet.name, time=time, **shown))  # noqa: S704
 
 
 @cache

@@ -12,6 +12,7 @@ from starlette.responses import Response
 from campaigns.visits import VisitCounter
 from store.engine import Store
 from store.files import Files
+from store.vault import Vault
 from web.assets import assets
 from web.public.answers import page
 from web.public.feeds import Feeds
@@ -19,6 +20,7 @@ from web.public.links import Links
 from web.public.pages import Pages, not_found
 from web.public.publishing import Publishing
 from web.public.site import Site
+from web.public.subscribing import Subscribing
 
 
 def build(
@@ -27,14 +29,15 @@ def build(
     now: Callable[[], datetime],
     publish_token: Callable[[str], str | None],
     base_url: str,
+    vault: Vault | None = None,
 ) -> Starlette:
     """The site of every ward in the store.
 
-    ``publish_token`` gives a ward's token by the ward's name in addresses (None: nobody may publish there),
+    ``vault`` opens the pages on which citizens subscribe to the wards' letters, ``publish_token`` gives a ward's token by the ward's name in addresses (None: nobody may publish there),
     ``base_url`` is the address at which citizens find the site. Static files are served under ``/static``.
     ``app.state.site.visits.close()`` writes the last counts when the program stops.
     """
-    site = Site(store, files, now, publish_token, base_url.rstrip("/"), VisitCounter(store))
+    site = Site(store, files, now, publish_token, base_url.rstrip("/"), VisitCounter(store), vault)
 
     async def no_such_page(request: Request, error: Exception) -> Response:
         status = error.status_code if isinstance(error, HTTPException) else 404
@@ -43,7 +46,7 @@ def build(
     async def broken(request: Request, error: Exception) -> Response:
         return page(request, site.render("broken.html", ward=None), status=500)
 
-    parts = (Links(site), Feeds(site), Publishing(site), Pages(site))
+    parts = (Links(site), Feeds(site), Publishing(site), Subscribing(site), Pages(site))
     app = Starlette(
         routes=[assets.route(), *(route for part in parts for route in part.routes())],
         exception_handlers={404: no_such_page, 405: no_such_page, 500: broken},

@@ -108,7 +108,7 @@ class Feeds:
         }
 
     def _item(self, ward: Ward, article: Article) -> dict[str, Any]:
-        item = {
+        item: dict[str, Any] = {
             "id": self._entry_id(ward, article),
             "url": self.site.address(ward, article.slug),
             "title": article.title,
@@ -119,7 +119,13 @@ class Feeds:
         }
         item |= {"summary": article.summary} if article.summary else {}
         item |= {"external_url": article.source_url} if article.source_url else {}
-        return item | ({"image": self.site.picture_url(article.picture)} if article.picture else {})
+        if article.picture:
+            shown = [article.picture, *article.gallery]
+            item["image"] = self.site.picture_url(article.picture)
+            item["attachments"] = [
+                {"url": self.site.picture_url(one), "mime_type": one["mime"], "title": one["alt"]} for one in shown
+            ]
+        return item
 
 
 def _rfc822(moment: datetime, ward: Ward) -> str:

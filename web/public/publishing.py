@@ -65,6 +65,7 @@ class GivenArticle(_Given):
     summary: str = Field(default="", max_length=1000)
     html: str = Field(min_length=1, max_length=200_000)
     picture: GivenPicture | None = None
+    gallery: list[GivenPicture] = Field(default=[], max_length=19)
     link: HttpUrl | None = None
     topics: list[Annotated[str, Field(min_length=1, max_length=80)]] = Field(default=[], max_length=10)
     source: GivenSource | None = None
@@ -79,6 +80,7 @@ class GivenArticle(_Given):
             published_at=self.published_at,
             summary=self.summary,
             picture=self.picture.model_dump() if self.picture else None,
+            gallery=[picture.model_dump() for picture in self.gallery],
             topics=tuple(self.topics),
             source_name=self.source.name if self.source else "",
             source_url=str(self.source.url or "") if self.source else "",
@@ -123,7 +125,8 @@ class Publishing:
             given = GivenArticle.model_validate_json(await _body(request, MAX_BODY))
         except ValidationError as error:
             raise No(422, "invalid", _mistakes(error)) from error
-        if given.picture and not self._has(given.picture.sha256):
+        shown = [given.picture, *given.gallery] if given.picture else given.gallery
+        if not all(self._has(picture.sha256) for picture in shown):
             raise No(422, "picture_missing", "Ảnh của bài chưa có trên trang; hãy gửi ảnh trước rồi đăng lại.")
         return await run_in_threadpool(self._put, request, key, given)
 

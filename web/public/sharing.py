@@ -31,15 +31,21 @@ def linked_data(site: Site, ward: Ward, article: Article) -> Markup:
         "isAccessibleForFree": True,
     }
     if article.picture:
-        described["image"] = {
-            "@type": "ImageObject",
-            "url": site.picture_url(article.picture),
-            "width": article.picture["width"],
-            "height": article.picture["height"],
-        }
+        images = [_image(site, picture) for picture in (article.picture, *article.gallery)]
+        described["image"] = images if article.gallery else images[0]
     if article.source_url:
         described["isBasedOn"] = article.source_url
     return script_safe(described)
+
+
+def _image(site: Site, picture: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "@type": "ImageObject",
+        "url": site.picture_url(picture),
+        "width": picture["width"],
+        "height": picture["height"],
+        "caption": picture["alt"],
+    }
 
 
 def script_safe(value: Any) -> Markup:

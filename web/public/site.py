@@ -22,6 +22,7 @@ from content.text import slug
 from store.engine import Store
 from store.files import Files
 from store.tables import Article, Ward
+from store.vault import Vault
 from web import assets
 
 _WEEKDAYS = ("Thứ Hai", "Thứ Ba", "Thứ Tư", "Thứ Năm", "Thứ Sáu", "Thứ Bảy", "Chủ Nhật")
@@ -37,6 +38,7 @@ class Site:
     publish_token: Callable[[str], str | None]
     base_url: str
     visits: VisitCounter
+    vault: Vault | None = None
     catalogues: Catalogues = field(default_factory=Catalogues)
     templates: Environment = field(default_factory=lambda: _environment())
 

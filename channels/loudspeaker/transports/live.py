@@ -16,7 +16,7 @@ from channels.contract import Deferred, Handle, Outcome, Pending, Reason, Refuse
 from channels.loudspeaker.transports.airings import Heard, State, Writer, record_id
 from channels.loudspeaker.transports.lines import Line, NotBegun
 
-AFTERWARDS = timedelta(seconds=6)
+AFTERWARDS = timedelta(seconds=1)
 WORTH_WAITING = frozenset({Reason.UNREACHABLE, Reason.BUSY, Reason.RATE_LIMITED})
 _PROGRESS_SECONDS = 5.0
 _OVER: set["asyncio.Task[None]"] = set()

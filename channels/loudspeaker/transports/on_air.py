@@ -4,6 +4,7 @@ import asyncio
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from datetime import timedelta
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 from zoneinfo import ZoneInfo
@@ -36,6 +37,7 @@ NO_RECORD = "Không có nhật ký phát của bản tin này: chưa thấy bắ
 OVER = "Bản tin đã phát xong; lời đã phát ra loa không rút lại được. Nếu cần, hãy phát bản tin đính chính."
 STOPPING = "Đã yêu cầu dừng phát, chưa thấy loa im."
 _STOP_STEPS = 40
+_AGAIN = timedelta(seconds=3)
 _ID = re.compile(airings.RECORD_ID)
 
 
@@ -187,7 +189,8 @@ class OnAir:
         whole, furthest = airing.begun.seconds, max(map(airing.heard, airing.begun.clusters), default=0)
         why = " ".join(f"{reason}." for reason in airing.reasons())
         if airing.playing or self.goes_on(airing):
-            return Found(verdict="unclear", detail=f"Đang phát dở: tới giây {furthest}/{whole}.")
+            again = max(self.tools.now(), airing.begun.at + timedelta(seconds=whole)) + _AGAIN
+            return Found(verdict="unclear", detail=f"Đang phát dở: tới giây {furthest}/{whole}.", again_at=again)
         if not airing.ended:
             return Found(
                 verdict="unclear",

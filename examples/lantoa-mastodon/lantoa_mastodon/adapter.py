@@ -44,6 +44,11 @@ FOLLOWERS = "Người theo dõi tài khoản"
 _SKEW = timedelta(minutes=5)
 _PAGES, _PAGE = 10, 40
 _PROCESSING = timedelta(seconds=3)
+_ADVICE = {
+    Reason.UNAUTHORIZED: "Mã truy cập không còn dùng được. Tạo mã mới ở Cài đặt → Phát triển của tài khoản Mastodon và nhập lại.",
+    Reason.FORBIDDEN: "Mã truy cập thiếu quyền. Tạo lại ứng dụng với các quyền read, write:statuses, write:media.",
+    Reason.MISCONFIGURED: "Kiểm tra địa chỉ máy chủ, và số ký tự tối đa trong cài đặt không lớn hơn mức máy chủ cho phép.",
+}
 
 
 class MastodonSettings(ChannelSettings):
@@ -265,6 +270,10 @@ class Mastodon(Channel):
             return Reason.MISCONFIGURED
         limits = await self._over_limits(self.settings.max_characters, 0)
         return Reason.MISCONFIGURED if limits is not None else None
+
+    def advice(self, reason: Reason) -> str:
+        """What to do at Mastodon or in the settings."""
+        return _ADVICE.get(reason, "")
 
     async def _ask(self, path: str) -> Seen:
         return await self.tools.wire.call("GET", f"{self.settings.url}{path}", headers=self._headers())

@@ -5,10 +5,6 @@ Sources: https://docs.joinmastodon.org/methods/statuses/, methods/media/, api/ra
 
 import base64
 import binascii
-import html
-import math
-import re
-import zlib
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -22,6 +18,7 @@ from starlette.routing import BaseRoute, Route
 from channels import pages
 from channels.contract import Message, Part, Picture
 from channels.twin import Trace, Twin
+from lantoa_mastodon import shown
 from lantoa_mastodon.render import weight
 
 _FOLDER = Path(__file__).parent
@@ -87,7 +84,7 @@ class MastodonTwin(Twin):
     async def me(self, request: Request) -> Response:
         """Whose token it is."""
         account = self._account(request)
-        return account if isinstance(account, Response) else JSONResponse(_person(account))
+        return account if isinstance(account, Response) else JSONResponse(shown.person(account))
 
     async def upload(self, request: Request) -> Response:
         """Take a picture; a large one is ready only later."""
@@ -162,7 +159,7 @@ class MastodonTwin(Twin):
 
     def _made(self, account: str, key: str, asked: _Asked) -> dict[str, Any]:
         id = f"1155{self.state.next(_STATUS):08d}"
-        made = {"id": id, "account": account, "at": self.now().isoformat(), "text": asked.status}
+        made: dict[str, Any] = {"id": id, "account": account, "at": self.now().isoformat(), "text": asked.status}
         made |= {"media": list(asked.media_ids), "late": self.ordered("read_late", "/api/v1/statuses")}
         self.state.put(_STATUS, id, made)
         self.state.put(_KEY, f"{account} {key}", {"status": id, "at": self.now().isoformat()})
@@ -175,12 +172,12 @@ class MastodonTwin(Twin):
         account = self._account(request)
         if isinstance(account, Response):
             return account
-        if request.path_params["id"] != _id(account):
+        if request.path_params["id"] != shown.account_id(account):
             return wrong(404, "Record not found")
         before, limit = request.query_params.get("max_id", ""), min(int(request.query_params.get("limit", 20)), 40)
         found = [one for one in reversed(self._of(account)) if not before or int(one["id"]) < int(before)]
-        shown = [one for one in found if not (one["late"] and self._age(one) < timedelta(minutes=10))]
-        return JSONResponse([self._told(one) for one in shown[:limit]])
+        listed = [one for one in found if not (one["late"] and self._age(one) < timedelta(minutes=10))]
+        return JSONResponse([self._told(one) for one in listed[:limit]])
 
     async def status(self, request: Request) -> Response:
         """One status with its counts."""
@@ -211,7 +208,7 @@ class MastodonTwin(Twin):
     async def page(self, request: Request) -> Response:
         """The account's statuses as a citizen sees them, newest first."""
         account = request.path_params["account"]
-        cards = [self._card(one) for one in reversed(self._all()) if _id(one["account"]) == account]
+        cards = [self._card(one) for one in reversed(self._all()) if shown.account_id(one["account"]) == account]
         return pages.answer(pages.page(_FOLDER, "Tài khoản Mastodon", cards))
 
     async def one(self, request: Request) -> Response:
@@ -268,18 +265,18 @@ class MastodonTwin(Twin):
         return [kept for id in status["media"] if (kept := self.state.get(_MEDIA, id))]
 
     def _told(self, status: dict[str, Any]) -> dict[str, Any]:
-        crowd = _crowd(status, self._age(status))
+        crowd = shown.crowd(status, self._age(status))
         counts = {"favourites_count": crowd // 6, "reblogs_count": crowd // 15, "replies_count": crowd // 40}
-        page = f"{self.base_url}/@{_id(status['account'])}/{status['id']}"
+        page = f"{self.base_url}/@{shown.account_id(status['account'])}/{status['id']}"
         told = {
             "id": status["id"],
             "created_at": status["at"],
             "uri": page,
             "url": page,
-            "content": _content(status["text"]),
+            "content": shown.content(status["text"]),
         }
         attached = [self._attachment(one) for one in self._media(status)]
-        return told | counts | {"account": _person(status["account"]), "media_attachments": attached}
+        return told | counts | {"account": shown.person(status["account"]), "media_attachments": attached}
 
     def _card(self, status: dict[str, Any], folder: str = "") -> str:
         media = self._media(status)
@@ -297,28 +294,3 @@ class MastodonTwin(Twin):
             html=pages.page(_FOLDER, f"Bài của {status['account']}", [self._card(status, "./")]),
             files=tuple(self.state.file(one["name"]) for one in self._media(status)),
         )
-
-
-def _id(account: str) -> str:
-    return str(100_000 + zlib.crc32(account.encode()))
-
-
-def _person(account: str) -> dict[str, Any]:
-    return {"id": _id(account), "username": _id(account), "followers_count": 80 + zlib.crc32(account.encode()) % 900}
-
-
-def _crowd(status: dict[str, Any], age: timedelta) -> int:
-    most = 60 + zlib.crc32(str(status["id"]).encode()) % 500
-    return int(most * (1 - math.exp(-max(age.total_seconds(), 0) / 86_400)))
-
-
-def _content(text: str) -> str:
-    """The text as Mastodon's HTML: paragraphs, breaks, and links whose first letters are hidden."""
-    paragraphs = [html.escape(one, quote=False).replace("\n", "<br>") for one in re.split(r"\n{2,}", text)]
-    return "".join(f"<p>{re.sub(r'(https?://)([^ <>]+)', _link, one)}</p>" for one in paragraphs)
-
-
-def _link(found: re.Match[str]) -> str:
-    shown = f'<span class="invisible">{found[1]}</span><span class="ellipsis">{found[2][:30]}</span>'
-    rest = f'<span class="invisible">{found[2][30:]}</span>'
-    return f'<a href="{found[0]}" target="_blank" rel="nofollow noopener noreferrer">{shown}{rest}</a>'

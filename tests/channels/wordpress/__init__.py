@@ -1,0 +1,1 @@
+"""A real WordPress from Debian's package on loopback, for the WordPress channel's tests."""
