@@ -15,6 +15,7 @@ _SAMPLE = Path("channels/scaffold/sample")
 _TEST = Path("tests/channels/test_sample.py")
 _PAGE = "page.md"
 _KIND = re.compile(r"[a-z][a-z0-9]{1,29}")
+_NAME = re.compile(r"[^\"'\\{}<>&`\n]{0,60}")
 _DAY = re.compile(r"\d{1,2}/\d{1,2}/\d{4}")
 _NOT_A_NAME = {
     "utils",
@@ -39,6 +40,10 @@ class CannotMake(Exception):
 def make(tree: Path, kind: str, name: str, day: str) -> list[Path]:
     """The files of a new channel, written into the tree; raises CannotMake."""
     _check(tree, kind, day)
+    if not _NAME.fullmatch(name):
+        raise CannotMake(
+            "Tên nền tảng dài quá 60 chữ hoặc có dấu nháy, ngoặc nhọn; hãy viết tên thường, ví dụ Bảng tin điện tử."
+        )
     words = {"channels.scaffold.sample": f"channels.{kind}", "Nền tảng mẫu": name or kind.capitalize(), "1/1/2026": day}
     words |= {"Sample": kind.capitalize(), "SAMPLE": kind.upper(), "sample": kind}
     made = [_written(tree / new, (tree / old).read_text("utf-8"), words) for old, new in _places(tree, kind).items()]

@@ -86,6 +86,13 @@ def test_what_cannot_be_made_is_told_and_nothing_is_written(tree: Path, kind: st
     assert sorted(tree.rglob("*")) == before
 
 
+def test_a_name_that_would_break_the_code_is_told(tree: Path) -> None:
+    for name in ('Bảng "tin"', "Bảng\ntin", "B" * 61, "{{ tin }}"):
+        with pytest.raises(CannotMake, match="tên thường"):
+            make(tree, "bangtin", name, "23/11/2026")
+    assert not (tree / "channels" / "bangtin").exists()
+
+
 def test_outside_a_tree_nothing_is_written(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "channels.scaffold", "bangtin", "--day", "23/11/2026", "--tree", str(tmp_path)]
     done = subprocess.run(command, capture_output=True, text=True)
