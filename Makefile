@@ -31,7 +31,7 @@ browser:
 	command -v chromium >/dev/null || { apt-get update -qq && apt-get install -y -qq --no-install-recommends chromium >/dev/null; }
 
 tools: .venv/wordpress/.ready
-	{ command -v systemd-analyze && command -v strace && command -v icecast2; } >/dev/null || { apt-get update -qq && apt-get install -y -qq --no-install-recommends systemd strace icecast2 >/dev/null; }
+	{ command -v systemd-analyze && command -v strace && command -v icecast2 && command -v postfix && command -v dovecot; } >/dev/null || { apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends systemd strace icecast2 postfix dovecot-imapd >/dev/null; }
 
 # A real WordPress for its channel's tests, unpacked beside the program: installed, it would bring a web server that starts by itself.
 # The SQLite drop-in (GPL, for the tests alone) comes with WordPress' own npm package.

@@ -8,6 +8,7 @@ import asyncio
 import hashlib
 import hmac
 import logging
+import time
 from collections.abc import Callable
 from contextlib import suppress
 from datetime import datetime
@@ -32,6 +33,7 @@ logging.getLogger("mail.debug").setLevel(logging.ERROR)
 KIND = "email"
 LARGEST = 25_000_000
 LETTER = "smtp/letter"
+TRIES = 25
 
 
 def login_of(account: str) -> str:
@@ -113,6 +115,16 @@ def _started(twin: EmailTwin) -> Controller | None:
     """The server at the twins' side door; None where it cannot listen there, so that the other twins go on."""
     if urlsplit(twin.base_url).hostname != "127.0.0.1":
         return None
+    for _ in range(TRIES):
+        door = _listening(twin)
+        if door is not None:
+            return door
+        time.sleep(0.2)  # the twins of a life that was ended just now may not have let go yet
+    log.warning("the mail twin cannot listen at %s:%s", *side_door(twin.base_url))
+    return None
+
+
+def _listening(twin: EmailTwin) -> Controller | None:
     host, port = side_door(twin.base_url)
     door = Controller(
         _Door(twin), hostname=host, port=port, ident="Lan Toa dien tap", data_size_limit=LARGEST, authenticator=_authenticate,
@@ -120,8 +132,7 @@ def _started(twin: EmailTwin) -> Controller | None:
     )  # fmt: skip
     try:
         door.start()
-    except (OSError, TimeoutError) as error:
-        log.warning("the mail twin cannot listen at %s:%s: %s", host, port, error)
+    except (OSError, TimeoutError):
         with suppress(AssertionError):
             door.stop()
         return None
