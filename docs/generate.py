@@ -167,7 +167,7 @@ def _limits(one: type[Channel]) -> tuple[str, ...]:
     limits = one.limits
     picture = limits.picture
     said = (
-        f"{picture.format.upper()}, cạnh ≤ {_number(picture.max_side)}, ≤ {_number(picture.max_bytes)} byte"
+        f"{picture.format.upper()}, cạnh ≤ {_number(picture.max_side)}, ≤ {_number(picture.max_bytes)} byte, ≤ {limits.pictures} ảnh"
         if picture
         else "–"
     )

@@ -3,6 +3,7 @@
 import asyncio
 import hashlib
 import io
+import json
 import socket
 import threading
 import time
@@ -39,7 +40,7 @@ from channels.contract import (
 from channels.twin import Fault, FaultKind, Place
 from channels.twins import Faults, server
 from channels.website.adapter import Website, WebsiteSettings
-from channels.wire import Guard, Wire
+from channels.wire import Answer, Guard, Wire
 from content.document import Document, Source, read
 from content.templates import Template
 from store.engine import Store
@@ -149,10 +150,10 @@ def message(website: Website, key: str = "k1", picture: Picture | None = None, *
     return website.render(document(**changes), key, (picture,) if picture else ()).model_copy(update={"due_at": START})
 
 
-def picture(town: Town) -> Picture:
+def picture(town: Town, height: int = 630) -> Picture:
     out = io.BytesIO()
-    Image.new("RGB", (1200, 630), (11, 79, 108)).save(out, "JPEG")
-    return Picture(sha256=town.shelf.put(out.getvalue()), mime="image/jpeg", width=1200, height=630, alt="Thẻ")
+    Image.new("RGB", (1200, height), (11, 79, 108)).save(out, "JPEG")
+    return Picture(sha256=town.shelf.put(out.getvalue()), mime="image/jpeg", width=1200, height=height, alt="Thẻ")
 
 
 async def sent(website: Website, message: Message) -> Outcome:
@@ -267,6 +268,31 @@ async def test_an_article_with_a_picture_goes_out_whole(website: Website, town: 
     assert article.picture == shown.model_dump()
     assert (article.source_name, article.source_url) == ("Quyết định số 1380/QĐ-UBND", "https://haiphong.gov.vn/qd")
     assert (await website.stage(message(website, picture=shown), 0)) == Handle()
+
+
+async def test_several_pictures_make_a_gallery_below_the_article(website: Website, town: Town, wire: Wire) -> None:
+    shots = tuple(picture(town, 40 + at).model_copy(update={"alt": f"Ảnh thứ {at} «của» bài"}) for at in range(4))
+    made = website.render(document(), "k1", shots).model_copy(update={"due_at": START})
+    outcome = await sent(website, made)
+    assert isinstance(outcome, Published) and outcome.url
+    [article] = town.articles()
+    assert [article.picture, *article.gallery] == [shot.model_dump() for shot in shots]
+    seen = await wire.call("GET", outcome.url)
+    assert isinstance(seen, Answer)
+    places = [seen.text.index(f'<img src="/tep/{shot.sha256}" alt="{shot.alt}"') for shot in shots]
+    assert places == sorted(places) and f'height="{40 + 3}"' in seen.text
+    for shot in shots:
+        file = await wire.call("GET", f"{town.url}/tep/{shot.sha256}")
+        assert isinstance(file, Answer) and file.body == town.shelf.read(shot.sha256)
+    feed = await wire.call("GET", f"{town.url}/{WARD}/feed.json")
+    assert isinstance(feed, Answer)
+    [item] = json.loads(feed.body)["items"]
+    assert [(one["url"], one["title"]) for one in item["attachments"]] == [
+        (f"{town.url}/tep/{shot.sha256}", shot.alt) for shot in shots
+    ]
+    lost = made.model_copy(update={"key": "k2", "parts": (made.parts[0].model_copy(update={
+        "pictures": (*shots[:3], shots[3].model_copy(update={"sha256": "0" * 64}))}),)})  # fmt: skip
+    assert isinstance(await sent(website, lost), Refused) and len(town.articles()) == 1
 
 
 async def test_a_picture_that_is_lost_is_said_before_anything_is_out(website: Website, town: Town) -> None:
