@@ -20,8 +20,7 @@ from channels.wire import Guard
 from store.engine import Store
 from store.tables import Attempt, Metric
 from tests.campaigns.conftest import House, build_house, freeze, to_wire
-from tests.channels.air import Receiver
-from tests.channels.test_on_air import BRIEF
+from tests.channels.air import Receiver, short
 from tests.conftest import FakeClock
 
 pytestmark = pytest.mark.anyio
@@ -39,7 +38,7 @@ def house(
 ) -> House:
     monkeypatch.setattr("channels.registry.installed", lambda: {"loudspeaker": Loudspeaker})
     monkeypatch.setattr(studio, "speak", lambda *_: b"")
-    monkeypatch.setattr(studio, "programme", lambda *_, **__: BRIEF)
+    monkeypatch.setattr(studio, "programme", lambda *_, **__: short())
     clock.at = datetime(2026, 11, 23, 1, 0, tzinfo=UTC)
     settings = {
         "folder": str(tmp_path / "loa"), "transport": "rtp", "clusters": [f"Tổ 1 = {receiver.address}"],
@@ -63,7 +62,7 @@ async def test_a_bulletin_is_on_the_air_at_its_second_and_told_when_it_is_over(
     assert await courier.deliver(10) == 1, "one bulletin at a time"
     assert receiver.packets and receiver.packets[0].at - due < 1, "on air within a second"
     waiting = house.see(first)
-    assert waiting.state == State.UNKNOWN and waiting.next_at > clock() + timedelta(seconds=BRIEF.seconds)
+    assert waiting.state == State.UNKNOWN and waiting.next_at > clock() + timedelta(seconds=short().seconds)
     with house.store.write() as session:
         assert claiming.claim(session, "two", clock(), 10) == [], "the next one waits for the end of this one"
     clock.at = waiting.next_at
@@ -72,7 +71,7 @@ async def test_a_bulletin_is_on_the_air_at_its_second_and_told_when_it_is_over(
     assert (slow.state, slow.looks) == (State.UNKNOWN, 0) and "Đang phát dở" in slow.detail
     with house.store.write() as session:
         assert claiming.claim(session, "two", clock(), 10) == [], "and still the next one waits"
-    await asyncio.sleep(BRIEF.seconds + 0.5)
+    await asyncio.sleep(short().seconds + 0.5)
     clock.at = slow.next_at
     assert await courier.look(10) == 1
     told = house.see(first)
@@ -84,8 +83,8 @@ async def test_a_bulletin_is_on_the_air_at_its_second_and_told_when_it_is_over(
     assert await measure(courier, 10) == 1
     with house.store.read() as session:
         figures = {one.name: one.value for one in session.exec(select(Metric)).all()}
-    assert figures[AIR_SECONDS] == round(BRIEF.seconds) and figures["Cụm loa đã phát"] == 1
-    assert len(receiver.stop()) * 0.02 == pytest.approx(BRIEF.seconds, abs=0.05)
+    assert figures[AIR_SECONDS] == round(short().seconds) and figures["Cụm loa đã phát"] == 1
+    assert len(receiver.stop()) * 0.02 == pytest.approx(short().seconds, abs=0.05)
     assert house.see(second).state == State.DUE
 
 

@@ -5,14 +5,18 @@ import shutil
 import socket
 import struct
 import subprocess
+import tempfile
 import threading
 import time
 import wave
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import cache
 from io import BytesIO
 from pathlib import Path
+
+from content.audio import Programme, lighter, untagged
 
 ICECAST = """<icecast>
   <limits><clients>20</clients><sources>4</sources><source-timeout>5</source-timeout></limits>
@@ -175,6 +179,16 @@ def tone(seconds: float, hertz: float = 440.0) -> bytes:
         out.setframerate(rate)
         out.writeframes(b"".join(struct.pack("<h", sample) for sample in samples))
     return file.getvalue()
+
+
+@cache
+def short() -> Programme:
+    """A bulletin of a tone and nothing else, so that a test is over soon."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "tieng.wav"
+        path.write_bytes(tone(1.2))
+        mp3 = untagged(lighter(path, 128))
+    return Programme(mp3, len(mp3) / 16_000, -16.0)
 
 
 def as_wav(coded: bytes, law: str) -> bytes:

@@ -38,7 +38,7 @@ from channels.twin import FaultKind, Rehearsal
 from channels.wire import Guard, Wire
 from content.audio import Programme, measure, telephone
 from tests.channels import air
-from tests.channels.test_on_air import BRIEF
+from tests.channels.air import short
 
 pytestmark = pytest.mark.anyio
 
@@ -55,7 +55,7 @@ class OnAxis(Loudspeaker):
 
 @pytest.fixture(autouse=True)
 def brief(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(studio, "programme", lambda *_, **__: BRIEF)
+    monkeypatch.setattr(studio, "programme", lambda *_, **__: short())
 
 
 @pytest.fixture
@@ -97,7 +97,6 @@ class TestAxis(Conformance):
         async with self._open(scene) as channel:
             message = self.message(channel, scene)
             pending = await self._play(channel, scene, message)
-            scene.forward(1)
             found = await channel.find(message, 0, pending.handle, START)
             assert found.verdict == "unclear" and "Đang phát dở" in found.detail
             gone = await channel.withdraw(str(pending.handle.remote_id))
@@ -172,12 +171,17 @@ async def test_each_axis_cluster_is_told_by_itself(scene: Scene, wire: Wire) -> 
     channel = _axis(scene, wire, clusters=[*places, "Tổ 3 = http://127.0.0.1:1"])
     message = _message(channel, scene)
     pending = await _aired(channel, message)
-    assert isinstance(pending, Pending) and pending.retry_at and pending.retry_at > scene.clock() + timedelta(seconds=2)
+    assert isinstance(pending, Pending) and pending.retry_at and pending.retry_at > scene.clock() + timedelta(seconds=1)
     scene.forward(30)
     found = await channel.find(message, 0, pending.handle, START)
     assert found.verdict == "out" and found.detail.startswith("Đã phát ở 2/3 cụm loa. Tổ 3: chưa nạp được")
     figures = {one.name: one.value for one in (await channel.measure(str(found.remote_id))).figures}
-    assert figures == {AIR_SECONDS: 2, "Cụm loa đã phát": 2, "Cụm loa không phát trọn": 1, "Cụm loa chưa rõ": 0}
+    assert figures == {
+        AIR_SECONDS: round(short().seconds),
+        "Cụm loa đã phát": 2,
+        "Cụm loa không phát trọn": 1,
+        "Cụm loa chưa rõ": 0,
+    }
     over = await channel.withdraw(str(found.remote_id))
     assert isinstance(over, Refused) and "đã phát xong" in over.detail
     assert await channel.health() is Reason.UNREACHABLE
@@ -216,7 +220,7 @@ async def test_an_axis_clip_is_uploaded_once_and_old_ones_make_room(scene: Scene
 async def test_a_sound_too_large_for_axis_is_made_smaller_or_refused(
     scene: Scene, wire: Wire, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    long = Programme(BRIEF.mp3 * 65, BRIEF.seconds * 65, -16.0)
+    long = Programme(short().mp3 * 85, short().seconds * 85, -16.0)
     assert len(long.mp3) > MOST_BYTES > len(long.mp3) / 2
     monkeypatch.setattr(studio, "programme", lambda *_, **__: long)
     channel = _axis(scene, wire)
@@ -265,7 +269,7 @@ async def test_algo_hears_the_bulletin_and_stops_listening(scene: Scene, wire: W
     got, sound = heard.files[0].read_bytes(), next(iter((scene.place.folder / "truyen-thanh").rglob("*.ulaw")))
     assert heard.files[0].suffix == ".ulaw"
     assert got.rstrip(b"\xff") == sound.read_bytes().rstrip(b"\xff"), "what arrived is the programme, to the byte"
-    assert measure(air.as_wav(got, "ulaw")).seconds == pytest.approx(BRIEF.seconds, abs=0.1)
+    assert measure(air.as_wav(got, "ulaw")).seconds == pytest.approx(short().seconds, abs=0.1)
     found = await channel.find(message, 0, pending.handle, START)
     assert found.verdict == "out" and found.detail == "Đã phát ở 1/1 cụm loa."
 
@@ -311,9 +315,9 @@ async def test_a_mount_of_the_rehearsal_takes_the_bulletin(scene: Scene, wire: W
     refused = await _aired(channel, message)
     assert isinstance(refused, Deferred) and refused.reason is Reason.BUSY
     assert isinstance(await _aired(channel, message), Pending)
-    await asyncio.sleep(BRIEF.seconds + 0.3)
+    await asyncio.sleep(short().seconds + 0.3)
     (heard,) = await rehearsal.traces(scene.place, wire)
-    assert heard.files[0].read_bytes() == BRIEF.mp3 and SOURCE_PASSWORD not in repr(heard)
+    assert heard.files[0].read_bytes() == short().mp3 and SOURCE_PASSWORD not in repr(heard)
 
 
 async def test_the_default_of_a_rehearsal_stays_the_folder(scene: Scene) -> None:

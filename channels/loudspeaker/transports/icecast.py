@@ -67,29 +67,20 @@ class IcecastLine:
 
     def run(self, stopped: Callable[[], bool], progress: Callable[[float], None]) -> Ending:
         """Send the sound as it is heard, a second ahead; leave when the last of it was heard."""
+        pieces = math.ceil(self.seconds / PIECE)
         with self._socket:
-            for number in range(math.ceil(self.seconds / PIECE)):
-                heard = max(0.0, number * PIECE - LEAD)
+            for number in range(pieces + round(LEAD / PIECE)):
+                heard = min(max(0.0, number * PIECE - LEAD), self.seconds)
                 self._pace.wait(heard)
                 if self._pace.torn:
                     return Ending("failed", heard, TORN)
                 progress(heard)
                 if stopped():
                     return Ending("stopped", heard)
-                if not self._sent(number):
+                if not (self._sent(number) if number < pieces else self._alive()):
                     return Ending("failed", heard, "máy chủ Icecast ngắt giữa chừng")
-            return self._out(stopped)
-
-    def _out(self, stopped: Callable[[], bool]) -> Ending:
-        """All is with the server; what is still to be heard is waited for, then the mount is left."""
-        self._pace.wait(self.seconds)
-        if stopped():
-            return Ending("stopped", self.seconds)
-        return (
-            Ending("played", self.seconds)
-            if self._alive()
-            else Ending("failed", self.seconds - LEAD, "máy chủ Icecast ngắt ở cuối")
-        )
+            self._pace.wait(self.seconds)
+        return Ending("played", self.seconds)
 
     def _connected(self) -> socket.socket:
         host, port = web_endpoint(self.address)
