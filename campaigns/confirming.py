@@ -19,6 +19,7 @@ from campaigns.delivering import Courier
 from campaigns.outlets import Desk
 from campaigns.people import Mistake
 from campaigns.states import MAX_TRIES, back_off
+from campaigns.subscribing import PENDING, UNCONFIRMED
 from channels.contract import Channel, Deferred, Message, Outcome, Published, Reason, Refused, Unknown
 from content.document import Document, read
 from store.tables import Instance, Outlet, Subscriber, Ward
@@ -46,6 +47,8 @@ class Question:
 
 async def confirm(courier: Courier, limit: int) -> int:
     """Send what is due; gives how many letters were tried."""
+    if not await asyncio.to_thread(_something_to_do, courier):
+        return 0
     questions = await asyncio.to_thread(_claim, courier, limit)
     outcomes = await asyncio.gather(*(_ask(one) for one in questions))
     if questions:
@@ -76,6 +79,16 @@ def question(ward: Ward, speaker: Channel, url: str, key: str) -> Message:
     )
     message = speaker.render(said, key)
     return message.model_copy(update={"extra": {**message.extra, "service": True}})
+
+
+def _something_to_do(courier: Courier) -> bool:
+    """Whether anything at all waits: a beat that finds nothing asks for no writer's turn."""
+    now = courier.desk.now()
+    waiting = col(Subscriber.letter).in_(("due", "wire")) & (col(Subscriber.letter_at) <= now)
+    stale = (col(Subscriber.state) == PENDING) & (col(Subscriber.asked_at) < now - UNCONFIRMED)
+    with courier.store.read() as session:
+        found = select(Subscriber.id).where(waiting | stale | (col(Subscriber.code) == "")).limit(1)
+        return session.exec(found).first() is not None
 
 
 def _claim(courier: Courier, limit: int) -> list[Question]:
