@@ -64,7 +64,11 @@ _METRICS = {
     ),
     "post_clicks": ("Lượt bấm", "post_clicks, do Facebook đếm (chậm khoảng 24 giờ)"),
 }
-_COUNTS = "shares,reactions.summary(total_count).limit(0),comments.summary(total_count).limit(0)"
+_UNSEEN = (
+    "Facebook nhận bài nhưng công chúng chưa xem được. Thường do ứng dụng còn ở chế độ phát triển: hãy chuyển ứng dụng sang "
+    "chế độ hoạt động (Live), hoặc bỏ ẩn bài trên trang, rồi xem lại bằng một tài khoản khác."
+)
+_COUNTS = "is_published,is_hidden,shares,reactions.summary(total_count).limit(0),comments.summary(total_count).limit(0)"
 
 
 class FacebookSettings(ChannelSettings):
@@ -218,26 +222,25 @@ class Facebook(Channel):
         return seen.read(Posts) if isinstance(seen, Answer) else None
 
     async def measure(self, remote_id: str) -> Measure:
-        """Reactions, comments, shares, and every insights metric by itself, so that a removed one loses nothing else."""
-        counts = await self._counts(remote_id)
-        if isinstance(counts, Measure):
-            return counts
-        metrics = await asyncio.gather(*(self._metric(remote_id, metric) for metric in _METRICS))
-        return Measure(figures=(*counts, *(figure for figure in metrics if figure)))
+        """Reactions, comments, shares, and every insights metric by itself, so that a removed one loses nothing else.
 
-    async def _counts(self, remote_id: str) -> tuple[Figure, ...] | Measure:
+        It is also when a post that Graph took and the public cannot see is found out, which a published answer never says.
+        """
+        counted = await self._counts(remote_id)
+        if isinstance(counted, Measure):
+            return counted
+        metrics = await asyncio.gather(*(self._metric(remote_id, metric) for metric in _METRICS))
+        figures = (*_own(counted), *(figure for figure in metrics if figure))
+        if counted.is_hidden or not counted.is_published:
+            return Measure(figures=figures, reason=Reason.FORBIDDEN, detail=_UNSEEN)
+        return Measure(figures=figures)
+
+    async def _counts(self, remote_id: str) -> Reactions | Measure:
         seen = await self._api().get(f"/{remote_id}", fields=_COUNTS)
         if not isinstance(seen, Answer):
             return Measure(reason=Reason.UNREACHABLE if isinstance(seen, Unknown) else seen.reason, detail=seen.detail)
         counted = seen.read(Reactions)
-        if counted is None:
-            return Measure(reason=Reason.UNREACHABLE, detail="Facebook không trả số liệu lúc này.")
-        found = [Figure(name="Lượt chia sẻ", value=counted.shares.count, formula="shares của bài, do Facebook đếm")]
-        if counted.reactions:
-            found.append(_total("Lượt bày tỏ cảm xúc", "reactions", counted.reactions))
-        if counted.comments:
-            found.append(_total("Lượt bình luận", "comments", counted.comments))
-        return tuple(found)
+        return counted or Measure(reason=Reason.UNREACHABLE, detail="Facebook không trả số liệu lúc này.")
 
     async def _metric(self, remote_id: str, metric: str) -> Figure | None:
         seen = await self._api().get(f"/{remote_id}/insights", metric=metric, period="lifetime")
@@ -280,6 +283,15 @@ class Facebook(Channel):
             self.settings.page_token,
             self.settings.app_secret,
         )
+
+
+def _own(counted: Reactions) -> list[Figure]:
+    found = [Figure(name="Lượt chia sẻ", value=counted.shares.count, formula="shares của bài, do Facebook đếm")]
+    if counted.reactions:
+        found.append(_total("Lượt bày tỏ cảm xúc", "reactions", counted.reactions))
+    if counted.comments:
+        found.append(_total("Lượt bình luận", "comments", counted.comments))
+    return found
 
 
 def _photos(handle: Handle) -> list[str]:

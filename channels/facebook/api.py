@@ -102,11 +102,13 @@ class Shares(_Lenient):
 
 
 class Reactions(_Lenient):
-    """The counts that a post carries itself."""
+    """The counts that a post carries itself, and whether the public sees it (missing: Graph did not say)."""
 
     reactions: Counted | None = None
     comments: Counted | None = None
     shares: Shares = Shares()
+    is_published: bool = True
+    is_hidden: bool = False
 
 
 class Value(_Lenient):

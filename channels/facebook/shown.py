@@ -36,7 +36,8 @@ def counts(post: dict[str, Any], now: datetime, link: str) -> dict[str, Any]:
     people = reach(post, now)
     answer = {
         **listed(post, link),
-        "is_published": True,
+        "is_published": not post.get("unseen"),
+        "is_hidden": False,
         "reactions": {"data": [], "summary": {"total_count": people // 18}},
         "comments": {"data": [], "summary": {"total_count": people // 90}},
     }

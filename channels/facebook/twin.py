@@ -51,6 +51,8 @@ class FacebookTwin(Twin):
 
     kind = "facebook"
     lag_seconds = 5
+    development = False
+    """An application in development mode: Graph takes its posts, and only the application's own people see them."""
     calls_per_hour = 4800
 
     def __init__(self, *args: Any) -> None:
@@ -193,6 +195,7 @@ class FacebookTwin(Twin):
         seen = self.now() + (_LATE if late else timedelta(seconds=self.lag_seconds))
         rows = [self.state.get("facebook.photo", photo) or {} for photo in photos]
         post = {"id": id, "account": account, "text": text, "link": link, "photos": [str(row["name"]) for row in rows]}
+        post |= {"unseen": True} if self.development else {}
         post |= {"alts": [str(row.get("alt", "")) for row in rows]}
         post |= {"at": self.now().isoformat(), "listed_at": seen.isoformat()}
         self.state.put("facebook.post", id, post)
@@ -248,13 +251,14 @@ class FacebookTwin(Twin):
     async def page_page(self, request: Request) -> Response:
         """The page's posts as a citizen sees them, newest first."""
         account = request.path_params["account"]
-        cards = [shown.card(post, self.now(), f"{self.base_url}/photo/") for post in reversed(self._of(account))]
+        seen = [post for post in reversed(self._of(account)) if not post.get("unseen")]
+        cards = [shown.card(post, self.now(), f"{self.base_url}/photo/") for post in seen]
         return pages.answer(shown.page(f"Trang {account}", cards))
 
     async def post_page(self, request: Request) -> Response:
         """One post as a citizen sees it."""
         post = self.state.get("facebook.post", request.path_params["id"])
-        if post is None or post.get("gone"):
+        if post is None or post.get("gone") or post.get("unseen"):
             return pages.answer(shown.page("Nội dung này hiện không xem được", []), 404)
         return pages.answer(
             shown.page(f"Bài của {post['account']}", [shown.card(post, self.now(), f"{self.base_url}/photo/")])
@@ -267,7 +271,7 @@ class FacebookTwin(Twin):
 
     def traces(self) -> list[Trace]:
         """Every post that is there, oldest first, whether the list shows it already or not."""
-        posts = [post for _, post in self.state.all("facebook.post") if not post.get("gone")]
+        posts = [post for _, post in self.state.all("facebook.post") if not post.get("gone") and not post.get("unseen")]
         return [shown.trace(post, self.now(), [self.state.file(name) for name in post["photos"]]) for post in posts]
 
     def _of(self, account: str) -> list[dict[str, Any]]:

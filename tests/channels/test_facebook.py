@@ -158,6 +158,19 @@ async def test_a_photo_staged_before_posts_had_several_still_goes_out(scene: Sce
     assert len((await scene.traces("facebook"))[0].files) == 1
 
 
+async def test_a_post_that_the_public_cannot_see_is_told_with_what_to_do(
+    scene: Scene, tools: Tools, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    channel = facebook(scene, tools)
+    _, open_post = await posted(channel, scene, 1)
+    monkeypatch.setattr(FacebookTwin, "development", True)
+    _, outcome = await posted(channel, scene, 2)
+    assert [trace.remote_id for trace in await scene.traces("facebook")] == [open_post.remote_id]
+    measured = await channel.measure(outcome.remote_id)
+    assert measured.reason is Reason.FORBIDDEN and "chế độ hoạt động" in measured.detail and measured.figures
+    assert (await channel.measure(open_post.remote_id)).reason is None
+
+
 async def test_without_a_photo_the_link_makes_the_card(scene: Scene, tools: Tools) -> None:
     message, _ = await posted(facebook(scene, tools), scene, photo=False)
     [trace] = await scene.traces("facebook")
