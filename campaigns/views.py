@@ -13,6 +13,7 @@ from campaigns.resting import OPENS_AT
 from campaigns.states import State
 from campaigns.timetable import day_bounds, local
 from channels.contract import Reason
+from channels.registry import kinds
 from content import templates
 from content.document import read
 from store.tables import Campaign, Delivery, Outlet, Post, Rule, Template, User, Variant, Ward, Worker
@@ -163,6 +164,7 @@ class Today:
     paused: list[Outlet]
     resting: list[Outlet]
     worn: list[Outlet]
+    wearing: list[tuple[Outlet, str]]
     next_days: list[tuple[datetime, int]]
     sent_today: int
     sent_week: int
@@ -171,7 +173,7 @@ class Today:
     @property
     def well(self) -> bool:
         """Whether nothing needs a person: a daemon that sleeps is no good news, however quiet the page."""
-        trouble = (self.attention, self.paused, self.resting, self.worn)
+        trouble = (self.attention, self.paused, self.resting, self.worn, self.wearing)
         return not any(trouble) and not self.asleep
 
 
@@ -198,11 +200,18 @@ def today(session: Session, ward: Ward, now: datetime) -> Today:
         paused=[outlet for outlet in places if outlet.state == "paused"],
         resting=[outlet for outlet in places if outlet.state == "open" and outlet.failures >= OPENS_AT],
         worn=[outlet for outlet in places if outlet.state == "open" and outlet.health == Reason.UNAUTHORIZED],
+        wearing=[(outlet, said) for outlet in places if (said := _wearing(outlet, now))],
         next_days=_next_days(session, ward, end),
         sent_today=sum(line.delivery.state == State.SENT for line in rows),
         sent_week=_sent_since(session, ward_id, now - timedelta(days=7)),
         asleep=_asleep(session, now),
     )
+
+
+def _wearing(outlet: Outlet, now: datetime) -> str | None:
+    """What a person should do soon for an outlet's access; one that was refused already is told as worn."""
+    maker = kinds().get(outlet.kind)
+    return maker.wearing(outlet.settings, now) if maker and outlet.health != Reason.UNAUTHORIZED else None
 
 
 def _still_out(ward_id: int, now: datetime) -> Any:

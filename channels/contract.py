@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from channels.afterwards import Record as Record
 from channels.afterwards import Return as Return
+from channels.consents import Consent as Consent
 from channels.twin import Rehearsal
 from channels.wire import Wire
 from content.document import Document
@@ -376,6 +377,22 @@ class Channel:
         Unknown: the request left and no answer came, so the old credentials may be spent.
         One caller at a time per outlet; call it before a wave, and build the channel anew from the new settings.
         """
+        return None
+
+    def consent(self, callback: str, state: str, fresh: str) -> Consent | None:
+        """How a person grants access in the browser; None where the platform has no such way. Pure.
+
+        The platform leads back to ``callback`` with a code and ``state``; ``fresh`` is a random text of 43 letters.
+        """
+        return None
+
+    async def authorise(self, code: str, verifier: str) -> dict[str, Any] | Reason | Unknown:
+        """The settings that a person's consent gives, to be committed before they are used."""
+        return Reason.MISCONFIGURED
+
+    @classmethod
+    def wearing(cls, settings: Mapping[str, Any], now: datetime) -> str | None:
+        """What a person should do soon so that the access does not end, from the stored settings; None: nothing. Pure."""
         return None
 
     async def stage(self, message: Message, part: int, handle: Handle = EMPTY) -> Handle | Outcome:

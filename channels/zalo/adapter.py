@@ -3,6 +3,7 @@
 Showing by id may be repeated without harm, and reading by id settles every doubt (class B).
 """
 
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any, ClassVar
 
@@ -11,6 +12,7 @@ from channels.contract import (
     Capability,
     Certainty,
     Channel,
+    Consent,
     Deferred,
     Figure,
     Found,
@@ -29,7 +31,7 @@ from channels.contract import (
 )
 from channels.seen import invisible
 from channels.twin import Rehearsal
-from channels.zalo import broadcast
+from channels.zalo import broadcast, consent
 from channels.zalo.api import (
     OK,
     PROCESSING,
@@ -123,6 +125,20 @@ class Zalo(Channel):
             "renew_at": (now + timedelta(seconds=pair.expires_in * 0.75)).isoformat(),
             "refresh_until": (now + REFRESH_LIFE).isoformat(),
         }
+
+    def consent(self, callback: str, state: str, fresh: str) -> Consent | None:
+        """Zalo's consent page for this application."""
+        return consent.consent(self.settings, callback, state, fresh)
+
+    async def authorise(self, code: str, verifier: str) -> dict[str, Any] | Reason | Unknown:
+        """The first pair, for the code of a consent."""
+        given = self.settings.app_id, self.settings.app_secret, code, verifier
+        return self._kept(await self._api().redeem(*given))
+
+    @classmethod
+    def wearing(cls, settings: Mapping[str, Any], now: datetime) -> str | None:
+        """The refresh token's three months, and a renewal that does not come about."""
+        return consent.wearing(settings, now)
 
     async def stage(self, message: Message, part: int, handle: Handle = EMPTY) -> Handle | Outcome:
         """Create the article hidden and wait for its id: Pending while Zalo works on it.

@@ -14,7 +14,7 @@ _NUMBERS = r"^(\d{1,2}(,\d{1,2})*)?$"
 class ZaloSettings(ChannelSettings):
     """How one Official Account is reached; the token pair is replaced by ``renew`` and ``authorise``."""
 
-    secret_fields: ClassVar[tuple[str, ...]] = ("app_secret", "access_token", "refresh_token", "webhook_secret")
+    secret_fields: ClassVar[tuple[str, ...]] = ("app_secret", "access_token", "refresh_token")
 
     app_id: str = Field(min_length=1, title="Mã ứng dụng (App ID)")
     oa_id: str = Field(default="", title="Mã Official Account")
@@ -22,19 +22,21 @@ class ZaloSettings(ChannelSettings):
     access_token: SecretStr = Field(
         default=SecretStr(""),
         title="Mã truy cập (access token)",
-        description="Để trống nếu sẽ bấm «Cấp quyền qua Zalo»",
+        description="Để trống nếu sẽ bấm «Cấp quyền qua Zalo OA»",
     )
     refresh_token: SecretStr = Field(
         default=SecretStr(""),
         title="Mã làm mới (refresh token)",
-        description="Để trống nếu sẽ bấm «Cấp quyền qua Zalo»",
+        description="Để trống nếu sẽ bấm «Cấp quyền qua Zalo OA»",
     )
     expires_at: datetime | None = Field(default=None, title="Mã truy cập hết hạn lúc")
     renew_at: datetime | None = Field(default=None, title="Làm mới mã truy cập lúc")
     refresh_until: datetime | None = Field(default=None, title="Mã làm mới hết hạn lúc")
     author: str = Field(default="", max_length=AUTHOR_LIMIT, title="Tên tác giả ghi trên bài")
     comment: Literal["show", "hide"] = Field(default="show", title="Cho phép bình luận")
-    visibility: Literal["show", "hide"] = Field(default="show", title="Bài đăng hiện hay ẩn (ẩn: để thử kết nối)")
+    visibility: Literal["show", "hide"] = Field(
+        default="show", title="Bài đăng hiện hay ẩn (ẩn: để thử kết nối)", json_schema_extra={"unseen": "hide"}
+    )
     withdrawal: Literal["remove", "hide"] = Field(default="remove", title="Khi gỡ bài")
     broadcast: Literal["none", "followers"] = Field(
         default="none",
@@ -56,9 +58,6 @@ class ZaloSettings(ChannelSettings):
         default="", pattern=_NUMBERS, title="Loại điện thoại nhận thông báo", description="1 iOS, 2 Android"
     )
     target_form: Literal["text", "list"] = Field(default="text", title="Cách ghi nhóm người nhận trong lời gọi API")
-    webhook_secret: SecretStr = Field(
-        default=SecretStr(""), title="Khóa bí mật của OA (OA Secret Key)", description="Chỉ cần khi bật webhook"
-    )
     pkce: Literal["fixed", "fresh"] = Field(default="fixed", title="Mã thách thức khi cấp quyền (PKCE)")
     host: str = Field(default="https://openapi.zalo.me", title="Máy chủ API")
     oauth_host: str = Field(default="https://oauth.zaloapp.com", title="Máy chủ cấp mã truy cập")

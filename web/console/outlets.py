@@ -3,7 +3,7 @@
 from fastapi import APIRouter, Request
 from fastapi.responses import Response
 
-from campaigns import connecting, outlets, resting, views
+from campaigns import connecting, consenting, outlets, resting, views
 from campaigns.connecting import BROKEN, REACHED
 from campaigns.people import Action, Mistake
 from channels.contract import Channel, Record
@@ -183,6 +183,7 @@ def _page(
         request, here, "outlet.html", status, found=found, outlet=found.outlet, maker=maker, health=health, advice=_advice(here, found.outlet),
         entries=outlet_forms.entries(maker) if maker else [], called=name or found.outlet.name,
         values=values if values is not None else outlet_forms.kept_values(maker, found.outlet.settings) if maker else {},
+        consent=consenting.offered(here.desk, found.outlet) if maker and here.may(Action.MANAGE) else None,
         records=_records(here, found.outlet) if maker else (), errors=errors or {}, editing=True, rests=found.outlet.failures >= resting.OPENS_AT,
     )  # fmt: skip
 

@@ -84,6 +84,7 @@ _SAID: dict[str, str] = {
     "outlet.connected": "kết nối kênh «{name}»",
     "outlet.changed": "sửa thiết lập kênh «{name}»",
     "outlet.checked": "kiểm tra kết nối kênh «{name}»: {result}",
+    "outlet.authorised": "cấp quyền truy cập kênh «{name}» trên nền tảng",
     "outlet.renewed": "gia hạn quyền truy cập của kênh số {số}",
     "outlet.paused": "tạm dừng kênh số {số}: {reason}",
     "outlet.resumed": "mở lại kênh số {số}",

@@ -100,6 +100,7 @@ EVENT: dict[str, str] = {
     "delivery.planned": "Lên lịch lượt đăng",
     "delivery.moved": "Lượt đăng đổi trạng thái",
     "outlet.connected": "Kết nối kênh",
+    "outlet.authorised": "Cấp quyền kênh",
     "outlet.renewed": "Gia hạn kết nối kênh",
     "outlet.paused": "Tạm dừng kênh",
     "outlet.resumed": "Mở lại kênh",
