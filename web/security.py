@@ -9,6 +9,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 BODY_LIMIT = 24_000_000
+PHOTOS_LIMIT = 84_000_000
+PHOTOS_PATH = "/quan-tri/soan/anh"
 
 POLICY = "; ".join(
     (
@@ -38,7 +40,7 @@ HEADERS: Mapping[str, str] = {
 HSTS = "max-age=31536000"
 
 CROSS_SITE = "Yêu cầu đến từ một trang khác nên bị từ chối. Hãy mở trang quản trị và làm lại tại đó."
-TOO_LARGE = "Dữ liệu gửi lên quá lớn. Hãy chọn ảnh nhẹ hơn rồi gửi lại."
+TOO_LARGE = "Dữ liệu gửi lên quá lớn. Hãy chọn ít ảnh hơn một lần, hoặc ảnh nhẹ hơn, rồi gửi lại."
 
 
 Refuse = Callable[[int, str], Response]
@@ -100,7 +102,7 @@ class _TooLarge(Exception):
 
 
 class BodyLimit:
-    """Answers 413 to a request whose body is larger than ``limit`` bytes, told or counted."""
+    """Answers 413 to a request whose body is larger than ``limit`` bytes, told or counted; several photos may be larger."""
 
     def __init__(self, app: ASGIApp, refuse: Refuse, limit: int = BODY_LIMIT) -> None:
         self.app = app
@@ -112,20 +114,21 @@ class BodyLimit:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
+        limit = max(self.limit, PHOTOS_LIMIT) if scope["path"] == PHOTOS_PATH else self.limit
         told = Headers(scope=scope).get("content-length", "")
-        if told.isdigit() and int(told) > self.limit:
+        if told.isdigit() and int(told) > limit:
             await self.refuse(413, TOO_LARGE)(scope, receive, send)
             return
-        await self._counting(scope, receive, send)
+        await self._counting(scope, receive, send, limit)
 
-    async def _counting(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def _counting(self, scope: Scope, receive: Receive, send: Send, limit: int) -> None:
         taken, started = 0, False
 
         async def counted() -> Message:
             nonlocal taken
             message = await receive()
             taken += len(message.get("body", b""))
-            if taken > self.limit:
+            if taken > limit:
                 raise _TooLarge
             return message
 

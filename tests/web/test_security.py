@@ -289,6 +289,11 @@ async def test_a_body_that_is_too_large_is_refused_whether_told_or_not(scene: Sc
         assert (told.status_code, untold.status_code) == (413, 413)
         assert "Dữ liệu gửi lên quá lớn" in told.text
         assert (await client.post("/quan-tri/soan/luu", data={"title": "x" * 1000})).status_code == 303
+        several = [("photo", (f"{at}.jpg", b"\xff\xd8\xff" + b"x" * 9_000_000, "image/jpeg")) for at in range(3)]
+        read = await client.post("/quan-tri/soan/anh", files=several)
+        assert read.status_code == 422 and all(f"«{at}.jpg»" in read.text for at in range(3))
+        too_many = await client.post("/quan-tri/soan/anh", content=b"x" * 85_000_000, headers=kind)
+        assert too_many.status_code == 413
 
 
 async def test_the_neighbour_ward_finds_nothing(scene: Scene, visitor: Client, typed: Typed) -> None:
