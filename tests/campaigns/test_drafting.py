@@ -9,6 +9,7 @@ from sqlmodel import select
 from campaigns import approving, composing, drafting, outlets
 from campaigns.drafting import Draft, Stale
 from campaigns.people import Forbidden, Mistake
+from channels.contract import Message
 from content.document import plain
 from store.tables import Campaign, Delivery, Media, Outlet, Post, Source, SourceItem, Variant
 from tests.campaigns.conftest import House
@@ -133,6 +134,39 @@ def test_what_belongs_to_another_ward_is_refused(house: House, clock) -> None:
             _save(house, house.draft(clock() + HOUR, **values))
     with pytest.raises(Forbidden):
         _save(house, house.draft(clock() + HOUR), by=house.neighbour)
+
+
+def test_the_approval_is_of_every_picture_its_words_and_their_order(house: House, clock) -> None:
+    with house.store.write() as session:
+        rows = [
+            Media(ward_id=house.ward.id or 0, sha256=f"{at:064x}", mime="image/jpeg", size=1, created_at=clock())
+            for at in (1, 2)
+        ]
+        session.add_all(rows)
+        session.flush()
+        one, two = ({"media_id": row.id} for row in rows)
+    told = {**two, "alt": unicodedata.normalize("NFD", "Bà  con ở sân")}
+    seen = []
+    post = _save(house, house.draft(clock() + HOUR))
+    for pictures in ([], [one], [one, two], [two, one], [told, one], [{**told, "alt": "Cán bộ"}, one], [one]):
+        post = _save(house, house.draft(clock() + HOUR, pictures=pictures), post)
+        with house.store.read() as session:
+            kept = session.get_one(Post, post.id)
+            seen.append(approving.digest_of(session, kept))
+            assert kept.media_id == (pictures[0]["media_id"] if pictures else None)
+            if told in pictures:
+                assert drafting.draft_of(session, kept, house.ward).pictures[0].alt == "Bà con ở sân"
+    assert len(set(seen)) == 6 and seen[1] == seen[6]
+
+
+def test_a_message_frozen_with_one_picture_is_still_read() -> None:
+    shown = {"sha256": "a", "mime": "image/jpeg", "width": 1, "height": 1, "alt": "Ảnh"}
+    old = Message.model_validate(
+        {"kind": "x", "key": "k", "parts": [{"body": "a", "picture": shown}, {"body": "b", "picture": None}]}
+    )
+    assert [picture.alt for picture in old.parts[0].pictures] == ["Ảnh"] and old.parts[0].picture is not None
+    assert old.parts[1].pictures == () and old.parts[1].picture is None
+    assert Message.model_validate_json(old.model_dump_json()) == old
 
 
 def test_text_is_nfc_however_it_was_typed(house: House, clock) -> None:
