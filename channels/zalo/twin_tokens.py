@@ -56,6 +56,7 @@ class Tokens:
     async def exchange(self, request: Request) -> Response:
         """The token endpoint: one exchange a refresh token, and only with the application's secret in the header."""
         form = await request.form()
+        self._state.next("zalo.exchanges")
         old = str(form.get("refresh_token", ""))
         if request.headers.get("secret_key") != APP_SECRET or form.get("app_id") != APP_ID:
             return _error(_INACTIVE, "invalid_app", "Application or secret key is invalid")

@@ -94,11 +94,14 @@ def test_two_workers_refresh_one_pair_500_times_with_random_crashes(
 def _one_round(
     number: int, pair: Pair, hands: list[Hand], chance: Random, clock, counts: Counter[str], windows: list[float]
 ) -> None:
-    before = pair.token("refresh_token")
+    before, asked = pair.token("refresh_token"), pair.platform.ask("asked")
     lives = _together(number, hands, chance, clock())
     counts["killed"] += lives.count(False)
     windows += [hand.window for hand, lives_on in zip(hands, lives, strict=True) if lives_on and hand.window]
     whole = pair.whole()
+    if all(lives):
+        asked = pair.platform.ask("asked") - asked
+        assert asked == 1, f"round {number}: a token that is good once was asked with {asked} times"
     died_after = [hand.passed for hand, lives_on in zip(hands, lives, strict=True) if not lives_on]
     assert whole or SPENT_UNKEPT & set(died_after), f"round {number}: the pair is lost, deaths after {died_after}"
     if whole and pair.token("refresh_token") != before:

@@ -151,7 +151,7 @@ class Platform:
         self.address, self.settings = self._line.recv()
 
     def ask(self, what: str, value: Any = None) -> Any:
-        """``clock`` sets its time, ``live`` gives the unspent refresh tokens, ``valid`` knows an access token, ``grant`` a new pair."""
+        """``clock`` sets its time, ``live`` gives the unspent refresh tokens, ``asked`` counts exchanges, ``valid`` knows an access token, ``grant`` a new pair."""
         self._line.send((what, value))
         return self._line.recv()
 
@@ -175,6 +175,8 @@ def _play(line: Connection, scene: Scene, folder: Path) -> None:
             known = dict(state.all("zalo.refresh"))
             first = [] if f"{REFRESH}{name}" in known else [f"{REFRESH}{name}"]
             line.send(first + [token for token, one in known.items() if not one["spent"]])
+        elif what == "asked":
+            line.send((state.get("counter", "zalo.exchanges") or {"n": 0})["n"])
         elif what == "valid":
             line.send(tokens.account(value) == scene.place.account)
         else:
