@@ -7,13 +7,33 @@ touch the database. What each class of channel can promise when an answer is los
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from enum import StrEnum
-from typing import Any, ClassVar, Literal, Protocol
+from typing import Any, ClassVar, Protocol
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict
 
 from channels.afterwards import Record as Record
 from channels.afterwards import Return as Return
 from channels.consents import Consent as Consent
+from channels.message import Limits as Limits
+from channels.message import Message as Message
+from channels.message import Part as Part
+from channels.message import Picture as Picture
+from channels.message import PictureSpec as PictureSpec
+from channels.message import Problem as Problem
+from channels.message import Quota as Quota
+from channels.message import Value
+from channels.outcomes import EMPTY as EMPTY
+from channels.outcomes import Deferred as Deferred
+from channels.outcomes import Figure as Figure
+from channels.outcomes import Found as Found
+from channels.outcomes import Handle as Handle
+from channels.outcomes import Measure as Measure
+from channels.outcomes import Outcome as Outcome
+from channels.outcomes import Pending as Pending
+from channels.outcomes import Published as Published
+from channels.outcomes import Reason as Reason
+from channels.outcomes import Refused as Refused
+from channels.outcomes import Unknown as Unknown
 from channels.twin import Rehearsal
 from channels.wire import Wire
 from content.document import Document
@@ -43,23 +63,6 @@ class Certainty(StrEnum):
     BLIND = "D"
 
 
-class Reason(StrEnum):
-    """Why something did not go out; a closed set, shown in Vietnamese and used as a metric label."""
-
-    UNREACHABLE = "unreachable"
-    BUSY = "busy"
-    RATE_LIMITED = "rate_limited"
-    QUOTA = "quota"
-    OUTSIDE_HOURS = "outside_hours"
-    UNAUTHORIZED = "unauthorized"
-    FORBIDDEN = "forbidden"
-    REJECTED = "rejected"
-    TOO_LONG = "too_long"
-    BAD_MEDIA = "bad_media"
-    NOT_FOUND = "not_found"
-    MISCONFIGURED = "misconfigured"
-
-
 class Grassroots(StrEnum):
     """The eight kinds of grassroots information («loại hình thông tin cơ sở») of Nghị định 49/2024/NĐ-CP: the report's taxonomy.
 
@@ -80,181 +83,6 @@ AIR_SECONDS = "Thời lượng phát (giây)"
 """The name under which a channel that is heard tells a delivery's air time; reports add it up into minutes."""
 
 
-class _Value(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class PictureSpec(_Value):
-    """How a channel wants its picture: the core re-encodes the card to it before the message is frozen."""
-
-    format: Literal["jpeg", "png"] = "jpeg"
-    shape: Literal["wide", "square"] = "wide"
-    max_side: int = 2048
-    max_bytes: int = 4_000_000
-
-
-class Quota(_Value):
-    """At most ``count`` visible steps of one outlet in any ``seconds``; held across workers."""
-
-    count: int = Field(gt=0)
-    seconds: int = Field(gt=0)
-
-
-class Limits(_Value):
-    """The platform's own limits, in its own units, with the page that states them.
-
-    ``pictures`` is how many pictures one part can carry; the core gives a channel no more of a post's pictures than that.
-    """
-
-    title: int | None = None
-    summary: int | None = None
-    text: int | None = None
-    caption: int | None = None
-    parts: int = 1
-    picture: PictureSpec | None = None
-    pictures: int = Field(default=1, ge=1)
-    audience_hours: tuple[int, int] | None = None
-    quotas: tuple[Quota, ...] = ()
-    source: str
-
-
-class Picture(_Value):
-    """A stored picture: its bytes are fetched from the shelf by ``sha256``."""
-
-    sha256: str
-    mime: str
-    width: int
-    height: int
-    alt: str
-
-
-class Part(_Value):
-    """One visible step: what a reader sees as one post. ``body`` is ready for the wire in ``format``.
-
-    ``pictures`` stand in the order in which a reader sees them; messages frozen when a part had one picture are still read.
-    """
-
-    body: str
-    format: Literal["plain", "html", "telegram", "script"] = "plain"
-    title: str = ""
-    summary: str = ""
-    pictures: tuple[Picture, ...] = ()
-    link: str | None = None
-    marker: str = ""
-
-    @model_validator(mode="before")
-    @classmethod
-    def _of_one_picture(cls, given: Any) -> Any:
-        if not isinstance(given, dict) or "picture" not in given:
-            return given
-        rest = {name: value for name, value in given.items() if name != "picture"}
-        return {"pictures": (given["picture"],) if given["picture"] else (), **rest}
-
-    @property
-    def picture(self) -> Picture | None:
-        """The first picture, for channels that show one."""
-        return self.pictures[0] if self.pictures else None
-
-
-class Message(_Value):
-    """One delivery as it will go out, frozen before the first attempt; ``key`` is unique per delivery."""
-
-    kind: str
-    key: str
-    parts: tuple[Part, ...] = Field(min_length=1)
-    due_at: datetime | None = None
-    extra: dict[str, Any] = {}
-
-
-class Problem(_Value):
-    """Something the editor should know about a message; an ``error`` keeps it from being submitted."""
-
-    level: Literal["error", "warning"]
-    text: str
-    field: str = "body"
-
-
-class Handle(_Value):
-    """What ``stage`` prepared and nobody can see yet; opaque to the core, kept with the delivery.
-
-    ``remote_id`` is set by what is Pending and visible already: under it ``withdraw`` can stop it meanwhile.
-    """
-
-    data: dict[str, Any] = {}
-    remote_id: str | None = None
-
-
-EMPTY = Handle()
-
-
-class Published(_Value):
-    """It is out."""
-
-    remote_id: str
-    url: str | None = None
-
-
-class Pending(_Value):
-    """Taken and still being worked on: after ``publish`` ask ``find``, after ``stage`` call ``stage`` again with the handle."""
-
-    handle: Handle
-    retry_at: datetime | None = None
-
-
-class Deferred(_Value):
-    """Surely not out (no byte left, or a documented «not done»), worth another try."""
-
-    reason: Reason
-    retry_at: datetime | None = None
-    detail: str = ""
-
-
-class Refused(_Value):
-    """Surely not out; a person must act."""
-
-    reason: Reason
-    detail: str = ""
-
-
-class Unknown(_Value):
-    """It may be out."""
-
-    detail: str = ""
-
-
-Outcome = Published | Pending | Deferred | Refused | Unknown
-
-
-class Found(_Value):
-    """A look-up's answer: it is out (id, url), it is surely absent, or the platform could not tell.
-
-    ``again_at`` with «unclear»: it still goes on, and can be told then; that costs no look.
-    """
-
-    verdict: Literal["out", "absent", "unclear"]
-    remote_id: str | None = None
-    url: str | None = None
-    detail: str = ""
-    again_at: datetime | None = None
-
-
-class Figure(_Value):
-    """One measured number; ``label`` says how far to trust it, ``formula`` how it came about."""
-
-    name: str
-    value: int
-    label: Literal["measured", "estimated", "declared"] = "measured"
-    formula: str
-
-
-class Measure(_Value):
-    """What a post reached, as the platform tells it now; ``reason`` where it could not tell."""
-
-    figures: tuple[Figure, ...] = ()
-    reason: Reason | None = None
-    detail: str = ""
-
-
 class Shelf(Protocol):
     """Where a channel finds the media of a message."""
 
@@ -265,7 +93,7 @@ class Shelf(Protocol):
         """A public address from which a platform can fetch the file."""
 
 
-class Tools(_Value):
+class Tools(Value):
     """What a channel is given to work with: the one client, the shelf and the clock.
 
     ``leave`` gives the public page on which the recipient of a fan-out ends the subscription; empty where there is none.

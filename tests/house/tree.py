@@ -22,7 +22,7 @@ OUTSIDE = {
     ".git", ".venv", "node_modules", "__pycache__", ".mypy_cache", ".ruff_cache", ".import_linter_cache", ".hypothesis",
     "data", "out", "build", "dist", "lantoa.egg-info",
 }  # fmt: skip
-BINARY = {".png", ".jpg", ".mp3", ".woff2", ".ico"}
+BINARY = {".png", ".jpg", ".heic", ".mp3", ".woff2", ".ico"}
 
 
 @cache
