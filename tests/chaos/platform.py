@@ -91,8 +91,8 @@ class Platform:
 
     def _visible(self, key: str, effect: Callable[[], "Reply"]) -> "Reply":
         self.state.requests[key] = self.state.requests.get(key, 0) + 1
-        self._write(["request", key])
         fault = self._scripted(key) or self._fault(FAULTS)
+        self._write(["request", key, fault])
         self.state.faults[fault] = self.state.faults.get(fault, 0) + 1
         if fault in BEFORE:
             return _failing(fault, None, self.ways)
@@ -179,6 +179,7 @@ class Platform:
             self._count(line)
             if line[0] == "request":
                 self.state.requests[line[1]] = self.state.requests.get(line[1], 0) + 1
+                self.state.faults[line[2]] = self.state.faults.get(line[2], 0) + 1
             elif line[0] == "draft":
                 self.state.drafts[line[1]] = (line[2], line[3], False)
             else:
