@@ -146,7 +146,12 @@ def test_a_second_daemon_on_the_same_folder_is_refused_in_words(tmp_path: Path) 
 
 def test_its_own_addresses_are_its_site_and_in_a_rehearsal_the_twins() -> None:
     web = Web(port=8123, public_url="https://phuong.example/")
-    assert own_addresses(Settings(web=web)) == ("127.0.0.1:8123", "phuong.example:443", "127.0.0.1:8010")
+    assert own_addresses(Settings(web=web)) == (
+        "127.0.0.1:8123",
+        "phuong.example:443",
+        "127.0.0.1:8010",
+        "127.0.0.2:8010",
+    )
     assert own_addresses(Settings(web=web, mode="live")) == ("127.0.0.1:8123", "phuong.example:443")
 
 
