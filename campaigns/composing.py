@@ -8,7 +8,7 @@ from sqlmodel import Session, select
 
 from campaigns import photos
 from campaigns.photos import Shot
-from channels.contract import Channel, Limits, Message, Picture
+from channels.contract import Channel, Limits, Message, Picture, PictureSpec
 from content import templates
 from content.cards import Card, draw
 from content.document import Document, Source, read
@@ -130,10 +130,19 @@ def pictures(around: Scene, made: Document, limits: Limits, files: Files) -> tup
         return photos.pictures(around.shots[: limits.pictures], made.title, spec, files)
     if not around.post.card:
         return ()
-    fitted = _fitted(_drawn(card(around, made), spec.shape), spec)
+    return (_kept(card(around, made), made.title, spec, files),)
+
+
+def as_card(made: Document, ward: str, limits: Limits, files: Files) -> tuple[Picture, ...]:
+    """A card with the text's title alone, for what is no post; none where the channel takes no picture."""
+    spec = limits.picture
+    return (_kept(Card(title=made.title, ward=ward), made.title, spec, files),) if spec else ()
+
+
+def _kept(drawing: Card, title: str, spec: PictureSpec, files: Files) -> Picture:
+    fitted = _fitted(_drawn(drawing, spec.shape), spec)
     kept = files.put(fitted.bytes)
-    alt = f"Ảnh: {made.title}"
-    return (Picture(sha256=kept, mime=fitted.mime, width=fitted.width, height=fitted.height, alt=alt),)
+    return Picture(sha256=kept, mime=fitted.mime, width=fitted.width, height=fitted.height, alt=f"Ảnh: {title}")
 
 
 _drawn = lru_cache(maxsize=64)(draw)

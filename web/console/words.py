@@ -101,6 +101,8 @@ EVENT: dict[str, str] = {
     "delivery.moved": "Lượt đăng đổi trạng thái",
     "outlet.connected": "Kết nối kênh",
     "outlet.authorised": "Cấp quyền kênh",
+    "outlet.trial_begun": "Đăng thử kênh",
+    "outlet.trial_ended": "Đăng thử kênh xong",
     "outlet.renewed": "Gia hạn kết nối kênh",
     "outlet.paused": "Tạm dừng kênh",
     "outlet.resumed": "Mở lại kênh",
