@@ -293,13 +293,13 @@ def size() -> dict[str, Any]:
 
 
 def render() -> dict[str, Any]:
-    """Texts, from a template to five channels."""
+    """Texts, from a template to every channel."""
     found = rendering.rounds(ROUNDS + 2)
     names = {
         "plain": "Mốc: Jinja2 thường, cùng phần thân của mẫu",
         "sandboxed": "Lan Tỏa: cùng phần thân, trong hộp cát, giữ nguyên từng chữ đã gõ, có giới hạn độ dài",
         "document": "Lan Tỏa: đọc trường, dựng mẫu, đọc Markdown, cả bản riêng cho kênh",
-        "five": "Từ một tài liệu ra tin của năm kênh",
+        "every": "Từ một tài liệu ra tin của mọi kênh",
         **{kind: f"– riêng {channel.name}" for kind, channel in rendering.kinds().items()},
     }
     rows = [
