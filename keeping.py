@@ -116,8 +116,8 @@ def doctor(
         for finding in doctoring.examine(patient):
             _say(finding)
             found.append(finding)
-        if network and found[0].well:
-            for finding in asyncio.run(_outlets(patient)):
+        if found[0].well:
+            for finding in asyncio.run(_outlets(patient, network)):
                 _say(finding)
                 found.append(finding)
     raise typer.Exit(0 if proved and all(finding.well for finding in found) else 1)
@@ -157,9 +157,9 @@ def _patient(settings: Settings, store: Store) -> doctoring.Patient:
     )
 
 
-async def _outlets(patient: doctoring.Patient) -> list[doctoring.Finding]:
+async def _outlets(patient: doctoring.Patient, network: bool) -> list[doctoring.Finding]:
     try:
-        return await doctoring.outlets(patient)
+        return await doctoring.outlets(patient, network)
     finally:
         await patient.desk.wire.close()
 

@@ -116,10 +116,10 @@ async def health(desk: Desk, outlet: Outlet) -> str:
     return reason.value if reason else REACHED
 
 
-def advice(desk: Desk, outlet: Outlet) -> str:
-    """What the channel itself says to do about what the last check found; empty where it has no words of its own."""
+def advice(desk: Desk, outlet: Outlet, found: str) -> str:
+    """What the channel itself says to do about what a check found; empty where it has no words of its own."""
     try:
-        return desk.channel(outlet).advice(Reason(outlet.health))
+        return desk.channel(outlet).advice(Reason(found))
     except (Mistake, SealBroken, KeyError, ValueError):
         return ""
 

@@ -12,11 +12,10 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.exc import DBAPIError
 from sqlmodel import col, func, select
 
-from campaigns import connecting, instance, vitals
+from campaigns import connecting, diagnosing, instance, vitals
 from campaigns.audit import BrokenChain, verify
 from campaigns.outlets import Desk, seal_place
 from campaigns.timetable import local
-from campaigns.wording import REASONS
 from content import audio, voice
 from content.fonts import FontMissing, face
 from store import backups, copies
@@ -76,23 +75,36 @@ def examine(patient: Patient) -> Iterator[Finding]:
         yield _finding(about, check, patient)
 
 
-async def outlets(patient: Patient) -> list[Finding]:
-    """Whether every open outlet can be reached, asked all at once, each at most ten seconds."""
+async def outlets(patient: Patient, network: bool = True) -> list[Finding]:
+    """How every outlet stands and, with ``network``, whether each open one can be reached: asked all at once, each at most ten seconds."""
     with patient.store.read() as session:
-        found = session.exec(select(Outlet).where(Outlet.state == "open").order_by(col(Outlet.id))).all()
-    return list(await asyncio.gather(*(_outlet(patient, outlet) for outlet in found)))
+        found = session.exec(select(Outlet).order_by(col(Outlet.id))).all()
+    asked = [
+        _asked(patient, outlet) if network and outlet.state == "open" else _stands(patient, outlet) for outlet in found
+    ]
+    return [finding for finding in await asyncio.gather(*asked) if finding is not None]
 
 
-async def _outlet(patient: Patient, outlet: Outlet) -> Finding:
-    about = f"Kênh {outlet.name}"
-    advice = f"Hãy mở Kênh › {outlet.name} trong bảng điều khiển và bấm «Kiểm tra kết nối» để xem cách sửa."
+async def _asked(patient: Patient, outlet: Outlet) -> Finding:
+    """What the platform answers now; when it is well, what else keeps the outlet from its work."""
     try:
         said = await asyncio.wait_for(connecting.health(patient.desk, outlet), HEALTH_SECONDS)
     except TimeoutError:
-        return Finding(about, False, f"không trả lời trong {HEALTH_SECONDS:.0f} giây", advice)
-    if said == connecting.REACHED:
-        return Finding(about, True, "kết nối được")
-    return Finding(about, False, f"chưa dùng được ({REASONS.get(said, said)})", advice)
+        advice = diagnosing.ADVICE["unreachable"]
+        return Finding(_about(outlet), False, f"không trả lời trong {HEALTH_SECONDS:.0f} giây", advice)
+    if said != connecting.REACHED:
+        told = diagnosing.FOUND.get(said, diagnosing.FOUND[connecting.BROKEN])
+        return Finding(_about(outlet), False, told, diagnosing.advice(patient.desk, outlet, said))
+    return await _stands(patient, outlet) or Finding(_about(outlet), True, diagnosing.FOUND[said])
+
+
+async def _stands(patient: Patient, outlet: Outlet) -> Finding | None:
+    trouble = diagnosing.standing(outlet, patient.now)
+    return Finding(_about(outlet), False, *trouble) if trouble else None
+
+
+def _about(outlet: Outlet) -> str:
+    return f"Kênh {outlet.name}"
 
 
 def moment(at: datetime) -> str:

@@ -93,9 +93,9 @@ def begin(session: Session, turn: Turn, way: str, now: datetime) -> None:
     outlet = _locked(session, turn)
     if turn.number != count(session, outlet) + 1:
         raise Mistake("Lượt đăng thử này đã được làm rồi. Hãy mở lại trang để xem kết quả.")
+    _refuse_while_stopped(session, outlet, now)
     if outlet.next_slot_at and outlet.next_slot_at > now:
         raise Mistake("Kênh vừa đăng hoặc đang giữ nhịp của nền tảng. Hãy thử lại sau ít phút.")
-    _refuse_while_stopped(session, outlet, now)
     outlet.next_slot_at = now + LEASE
     session.add(outlet)
     _record(session, turn, outlet, BEGUN, now, way=way)

@@ -159,3 +159,14 @@ def test_the_doctor_of_a_broken_or_old_database_ends_in_words(ward: Path, tmp_pa
     path.write_bytes(whole)
     code, said = _run(ward, "doctor", "--no-network")
     assert (code, "✗" in said) == (1, True), said
+
+
+def test_the_doctor_ends_with_1_for_an_outlet_that_does_not_answer_or_is_paused(ward: Path) -> None:
+    assert _run(ward, "backup")[0] == 0
+    assert _run(ward, "doctor", "--no-network", "--drill")[0] == 0
+    code, said = _run(ward, "doctor", LANTOA_WEB__PORT="1")
+    assert code == 1 and "Không kết nối được\n  → Máy này không nối được tới nền tảng" in said, said
+    with closing(sqlite3.connect(ward / "data" / "lantoa.db")) as connection, connection:
+        connection.execute("update outlet set state = 'paused', paused_reason = 'Đổi người'")
+    code, said = _run(ward, "doctor", "--no-network")
+    assert code == 1 and "đang tạm dừng (Đổi người)\n  → " in said and said.count("✗") == 1, said

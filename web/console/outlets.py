@@ -3,32 +3,19 @@
 from fastapi import APIRouter, Request
 from fastapi.responses import Response
 
-from campaigns import connecting, consenting, outlets, resting, views
+from campaigns import connecting, consenting, diagnosing, outlets, resting, views
 from campaigns.connecting import BROKEN, REACHED
 from campaigns.people import Action, Mistake
 from channels.contract import Channel, Record
 from channels.registry import kinds
 from store.tables import Outlet
 from store.vault import SealBroken
-from web.console import outlet_forms, words
+from web.console import outlet_forms
 from web.console.pages import done, page
 from web.forms import Form, Typed
 from web.session import Here, NotHere, Visitor
 
 router = APIRouter()
-
-#: what a check found -> what to do about it
-ADVICE = {
-    "unreachable": "Máy này không nối được tới nền tảng. Kiểm tra đường mạng, rồi thử lại sau ít phút.",
-    "busy": "Nền tảng đang bận. Thử lại sau ít phút.",
-    "rate_limited": "Nền tảng yêu cầu gửi chậm lại. Thử lại sau ít phút.",
-    "quota": "Kênh đã hết hạn mức. Xem gói dịch vụ ở trang quản lý của nền tảng.",
-    "unauthorized": "Mã truy cập không còn hiệu lực. Lấy mã mới ở trang quản lý của nền tảng, dán vào phần Thiết lập rồi lưu.",
-    "forbidden": "Tài khoản chưa được quyền đăng. Cấp quyền quản trị kênh cho ứng dụng, rồi kiểm tra lại.",
-    "not_found": "Không tìm thấy kênh này trên nền tảng. Xem lại mã kênh ở phần Thiết lập.",
-    "misconfigured": "Thiết lập chưa dùng được. Mở phần Thiết lập, nhập lại rồi lưu.",
-    BROKEN: "Chương trình gặp lỗi khi kiểm tra, đã ghi vào nhật ký máy. Hãy báo người quản trị.",
-}
 
 
 @router.get("/kenh")
@@ -142,13 +129,11 @@ def health(found: str) -> str:
     """What a check found, in words."""
     if not found:
         return "Chưa kiểm tra"
-    if found == REACHED:
-        return "Kết nối tốt"
-    return words.REASON.get(found, "Không kiểm tra được")
+    return diagnosing.FOUND.get(found, diagnosing.FOUND[BROKEN])
 
 
 def _advice(here: Here, outlet: Outlet) -> str:
-    return connecting.advice(here.desk, outlet) or ADVICE.get(outlet.health, "")
+    return diagnosing.advice(here.desk, outlet, outlet.health)
 
 
 def _kind(name: str) -> type[Channel]:

@@ -3,13 +3,12 @@
 from fastapi import APIRouter, Request
 from fastapi.responses import Response
 
-from campaigns import connecting, outlets, trials, trying, views
+from campaigns import diagnosing, outlets, trials, trying, views
 from campaigns.people import Action, Mistake
 from campaigns.trials import Step
 from campaigns.trying import Asked
 from channels.registry import kinds
 from store.tables import Outlet
-from web.console import outlets as outlet_pages
 from web.console import words
 from web.console.pages import done, page
 from web.forms import Form
@@ -88,7 +87,6 @@ def _line(here: Here, outlet: Outlet, step: Step) -> dict[str, str]:
     """One step in words: its name and tone, what happened, why, and what to do."""
     tone, said, todo = SAID[step.name, step.result]
     reason = words.REASON.get(step.reason, "")
-    own = connecting.advice(here.desk, outlet) if step.reason == outlet.health else ""
-    todo = todo or own or outlet_pages.ADVICE.get(step.reason, "")
+    todo = todo or diagnosing.advice(here.desk, outlet, step.reason)
     why = ". ".join(part.rstrip(".") for part in (reason, step.detail) if part)
     return {"name": STEPS[step.name], "tone": tone, "said": said, "why": f"{why}." if why else "", "todo": todo}

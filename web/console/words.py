@@ -1,7 +1,9 @@
 """The words on screen for what the code calls otherwise (the glossary), each with its tone."""
 
+from campaigns.diagnosing import FOUND
 from campaigns.people import ROLE_WORDS
 from campaigns.states import State
+from channels.contract import Reason
 
 #: state of a delivery -> words, tone (one of: calm, active, good, warn, bad, muted), icon
 DELIVERY: dict[str, tuple[str, str, str]] = {
@@ -35,18 +37,7 @@ LABEL: dict[str, tuple[str, str]] = {
 }
 
 REASON: dict[str, str] = {
-    "unreachable": "Không kết nối được",
-    "busy": "Nền tảng đang bận",
-    "rate_limited": "Nền tảng yêu cầu gửi chậm lại",
-    "quota": "Hết hạn mức của nền tảng",
-    "outside_hours": "Ngoài khung giờ được phép",
-    "unauthorized": "Mất quyền truy cập, cần kết nối lại",
-    "forbidden": "Không có quyền đăng",
-    "rejected": "Nền tảng từ chối",
-    "too_long": "Nội dung quá dài",
-    "bad_media": "Ảnh hoặc âm thanh không hợp lệ",
-    "not_found": "Không tìm thấy trên nền tảng",
-    "misconfigured": "Thiết lập kênh chưa đúng",
+    **{found: said for found, said in FOUND.items() if found in set(Reason)},
     "hold": "Tạm dừng toàn bộ",
     "edited": "Bài đã được sửa",
     "withdrawn": "Bài đã được rút",
