@@ -19,6 +19,7 @@ from campaigns import approving, fanning, outlets, recipients
 from campaigns.audit import verify
 from campaigns.fanning import Pace
 from campaigns.fates import after_send
+from campaigns.holding import CATCH_UP
 from campaigns.states import FINISH_WITHIN, MAX_TRIES, State
 from channels.contract import (
     Capability,
@@ -384,6 +385,14 @@ async def test_a_hold_stops_between_groups_and_what_was_not_begun_waits(office: 
     assert isinstance(await place.drain(), Published)
     assert set(Letters.got.values()) == {1}
     assert place.tally() == recipients.Tally(sent=400)
+
+
+async def test_a_plan_for_what_is_late_stops_no_list_that_is_on_time(office: Callable[..., Office]) -> None:
+    place = office(number=20)
+    with place.store.write() as session:
+        session.add(Hold(ward_id=place.delivery.ward_id, kind=CATCH_UP, created_at=place.clock()))
+    assert isinstance(await place.drain(), Published)
+    assert place.tally() == recipients.Tally(sent=20)
 
 
 async def test_a_withdrawal_in_the_middle_calls_off_the_rest(office: Callable[..., Office]) -> None:
