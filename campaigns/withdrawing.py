@@ -15,7 +15,7 @@ from typing import Any
 
 from sqlmodel import Session, col, func, select, text
 
-from campaigns import moves
+from campaigns import freezing, moves
 from campaigns.audit import MACHINE, record
 from campaigns.delivering import Courier, written
 from campaigns.measuring import next_measure
@@ -124,7 +124,7 @@ def _job(courier: Courier, session: Session, delivery: Delivery) -> Job:
         fence=delivery.fence,
         speaker=speaker,
         trouble=trouble,
-        message=Message.model_validate(delivery.message) if delivery.message else None,
+        message=freezing.kept(delivery),
         since=(delivery.wire_at or delivery.sent_at or delivery.due_at) - LOOK_BACK,
         remote_ids=tuple(delivery.remote_ids),
         gone=frozenset(part for part, said in seen.items() if said in GONE),

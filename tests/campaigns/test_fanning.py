@@ -596,6 +596,15 @@ async def test_two_workers_share_one_list(office: Callable[..., Office]) -> None
     assert {row.epoch for row in place.rows()} == {"one", "helper"}
 
 
+async def test_a_list_that_a_helper_cannot_speak_for_is_left_to_its_owner(
+    office: Callable[..., Office], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place = office("letters", 3)
+    place.claim("owner")
+    monkeypatch.setattr("channels.registry.installed", dict)
+    assert await fanning.lend_a_hand(place.house.courier("helper")) == 0
+
+
 async def test_who_lost_the_fence_takes_nobody_more(office: Callable[..., Office]) -> None:
     place = office(number=300)
 

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 from random import Random
 
 import pytest
-from sqlmodel import select
+from sqlmodel import select, update
 
 from campaigns import settling, withdrawing
 from campaigns.audit import verify
@@ -125,6 +125,19 @@ async def test_it_is_asked_for_then_carried_out(house: House, clock, removable: 
     assert _actions(house, delivery)[-2:] == ["delivery.withdrawing", "delivery.withdrawn"]
     assert _tries(house, delivery) == [("withdraw", "published")]
     assert await withdrawing.withdraw(courier, 10) == 0
+
+
+@pytest.mark.anyio
+async def test_a_kept_message_that_cannot_be_read_keeps_nothing_from_being_taken_down(
+    house: House, clock, removable: Removable
+) -> None:
+    courier = house.courier()
+    delivery = await _sent(house, courier, clock)
+    with house.store.write() as session:
+        session.exec(update(Delivery).values(message={"from": "an older program"}))
+    _ask(house, delivery)
+    assert await withdrawing.withdraw(courier, 10) == 1
+    assert (house.see(delivery).state, PLATFORM.posts) == (State.WITHDRAWN, [])
 
 
 @pytest.mark.anyio
