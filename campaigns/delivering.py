@@ -219,9 +219,11 @@ class Courier:
         task.add_done_callback(lambda done: self._done(tasks, id, done))
 
     def _done(self, tasks: dict[int, asyncio.Task[None]], id: int, task: "asyncio.Task[None]") -> None:
-        del tasks[id]
         self.freed.set()
         failure = None if task.cancelled() else task.exception()
+        if tasks.get(id) is not task:
+            return  # it was given up meanwhile, and its successor answers for the delivery
+        del tasks[id]
         if failure is None and not task.cancelled():
             return
         if tasks is self._looking:

@@ -9,14 +9,14 @@ import pytest
 from sqlalchemy.exc import OperationalError
 from sqlmodel import Session, col, select, update
 
-from campaigns import approving, delivering, drafting, outlets, wiring
+from campaigns import approving, delivering, drafting, outlets, settling, wiring
 from campaigns.delivering import Courier
 from campaigns.freezing import Letter
 from campaigns.planning import plan
 from campaigns.recording import Clerk
 from campaigns.states import State
 from campaigns.wiring import Ready
-from channels.contract import Deferred, Found, Handle, Reason, Unknown
+from channels.contract import Deferred, Found, Handle, Published, Reason, Unknown
 from store import points
 from store.tables import Delivery, Outlet, Post, ShortLink
 from tests.campaigns.conftest import House, build_house, freeze, to_wire
@@ -175,6 +175,43 @@ async def test_what_nobody_is_busy_with_does_not_stay_under_way_for_ever(house: 
         house.desk.now.forward(seconds=2)
     assert len(platform.posts) == 1
     assert courier.find_forgotten() == courier.find_forgotten() == 0
+
+
+async def test_a_carry_that_was_given_up_ends_without_its_successor_being_forgotten(
+    house: House, clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    delivery = house.planned(clock() + HOUR)
+    clock.forward(hours=1)
+    answers = [asyncio.Event(), asyncio.Event()]
+    silent = iter(answers)
+
+    async def slow(*_: object) -> Published:
+        await next(silent).wait()
+        return Published(remote_id="1")
+
+    monkeypatch.setattr("tests.campaigns.scripted.Scripted.publish", slow)
+    courier = house.courier()
+    await courier.begin(10)
+    await _until(lambda: house.see(delivery).state == State.WIRE)
+    house.courier("another").recover()
+    with house.store.write() as session:
+        settling.settle_again(session, house.approver, session.get_one(Delivery, delivery.id), clock())
+    clock.forward(minutes=1)
+    await courier.begin(10)
+    await _until(lambda: house.see(delivery).state == State.WIRE)
+    courier.freed.clear()
+    answers[0].set()
+    await asyncio.wait_for(courier.freed.wait(), 5)
+    assert courier.find_forgotten() == courier.find_forgotten() == 0, "somebody waits for the second answer"
+    answers[1].set()
+    await courier.idle()
+    assert house.see(delivery).state == State.SENT
+
+
+async def _until(true: Callable[[], bool]) -> None:
+    async with asyncio.timeout(5):
+        while not true():
+            await asyncio.sleep(0.01)
 
 
 async def test_a_plug_in_that_is_gone_keeps_nobody_else_waiting(house: House, platform: Platform, clock) -> None:
