@@ -87,7 +87,8 @@ class Clerk:
         mine = moves.mine(session, ((one.id, one.fence) for one in looked), State.UNKNOWN)
         moved: list[Moved] = []
         for one in looked:
-            if delivery := mine.get((one.id, one.fence)):
+            delivery = mine.get((one.id, one.fence))
+            if delivery is not None and not _is_recorded(session, one):
                 moved.append(self._after_look(session, delivery, one, now))
         found_out = [(delivery, Sign(False)) for delivery, move in moved if move.part_done]
         _apply(session, moved, found_out, now)
@@ -105,6 +106,12 @@ class Clerk:
         if move.state is State.DUE and not move.part_done:
             delivery.resent, delivery.looks = True, 0
         return moves.settle(delivery, move, now)
+
+
+def _is_recorded(session: Session, one: Looked) -> bool:
+    """Whether this very look was written down: a commit that seemed to fail may have been made."""
+    same = (Attempt.delivery_id == one.id, Attempt.verb == "look", Attempt.started_at == one.started)
+    return session.exec(select(Attempt.id).where(*same, Attempt.fence == one.fence)).first() is not None
 
 
 def _keep_handle(delivery: Delivery, outcome: Outcome) -> None:

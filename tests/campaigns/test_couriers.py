@@ -214,6 +214,30 @@ async def _until(true: Callable[[], bool]) -> None:
             await asyncio.sleep(0.01)
 
 
+async def test_one_look_counts_once_even_when_its_commit_was_in_doubt(
+    house: House, platform: Platform, clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    delivery = house.planned(clock() + HOUR)
+    clock.forward(hours=1)
+    monkeypatch.setattr(delivering, "RECORD_AGAIN_AFTER", (0.0,))
+    platform.answers = [Lost(Unknown(detail="mất"))]
+    platform.finds = [Found(verdict="absent")]
+    courier = house.courier()
+    await courier.deliver(10)
+    clock.forward(seconds=25)
+    broken = iter([_disk_full])
+    points.listen = lambda point: next(broken, str)() if point == "looked:after" else None
+    try:
+        await courier.look(10)
+    finally:
+        points.listen = None
+    found = house.see(delivery)
+    assert (found.state, found.looks) == (State.UNKNOWN, 1), "an absence is proved by two looks"
+    clock.forward(minutes=3)
+    await courier.look(10)
+    assert (house.see(delivery).state, platform.copies(delivery.key)) == (State.SENT, 1)
+
+
 async def test_a_plug_in_that_is_gone_keeps_nobody_else_waiting(house: House, platform: Platform, clock) -> None:
     ids = _outlets(house, 2)
     _plan(house, clock() + HOUR, ids, posts=1)
