@@ -62,6 +62,11 @@ class Letter:
         return self.frozen
 
     @property
+    def access(self) -> str:
+        """The sealed secrets with which the channel was built."""
+        return self.envelope.outlet.secrets
+
+    @property
     def part(self) -> int:
         """The visible step that is next."""
         return self.envelope.delivery.part
