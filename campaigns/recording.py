@@ -56,6 +56,7 @@ class Clerk:
 
     def staged(self, session: Session, staged: list[Staged], now: datetime) -> list[None]:
         """What follows from staging that did not lead to the wire."""
+        staged = [replace(one, outcome=moves.storable(one.outcome)) for one in staged]
         mine = moves.mine(session, ((one.id, one.fence) for one in staged), State.PREPARED)
         moved: list[Moved] = []
         signs: list[Seen] = []
@@ -71,6 +72,7 @@ class Clerk:
 
     def published(self, session: Session, answered: list[Answered], now: datetime) -> list[None]:
         """What follows from the visible step; an answer with an old fence only ends its attempt."""
+        answered = [replace(one, outcome=moves.storable(one.outcome)) for one in answered]
         _end_attempts(session, answered, now)
         mine = moves.mine(session, ((one.id, one.fence) for one in answered), State.WIRE)
         moved: list[Moved] = []
@@ -86,6 +88,7 @@ class Clerk:
 
     def looked(self, session: Session, looked: list[Looked], now: datetime) -> list[None]:
         """What follows from a look-up."""
+        looked = [replace(one, found=moves.storable(one.found)) for one in looked]
         mine = moves.mine(session, ((one.id, one.fence) for one in looked), State.UNKNOWN)
         moved: list[Moved] = []
         for one in looked:

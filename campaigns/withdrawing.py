@@ -147,7 +147,7 @@ async def _carry(courier: Courier, job: Job) -> None:
         attempt_id = await courier.aside(_begin, courier, job, part)
         if attempt_id is None:
             return
-        outcome = await _ask(job, job.remote_ids[part])
+        outcome = moves.storable(await _ask(job, job.remote_ids[part]))
         if not await written(_end, courier, job, part, attempt_id, outcome):
             return
     await written(_all_gone, courier, job)
@@ -158,7 +158,7 @@ async def _is_gone(courier: Courier, job: Job, part: int) -> bool:
     if part not in job.doubtful or job.speaker is None or job.message is None:
         return False
     started = courier.desk.now()
-    found = await _find(job.speaker, job.message, part, job.since)
+    found = moves.storable(await _find(job.speaker, job.message, part, job.since))
     await written(_looked, courier, job, part, found, started)
     return found.verdict == "absent"
 

@@ -14,7 +14,7 @@ from campaigns.delivering import Courier
 from campaigns.freezing import Letter
 from campaigns.planning import plan
 from campaigns.recording import Clerk
-from campaigns.states import State
+from campaigns.states import MAX_LOOKS, State
 from campaigns.wiring import Ready
 from channels.contract import Deferred, Found, Handle, Published, Reason, Unknown
 from store import points
@@ -236,6 +236,22 @@ async def test_one_look_counts_once_even_when_its_commit_was_in_doubt(
     clock.forward(minutes=3)
     await courier.look(10)
     assert (house.see(delivery).state, platform.copies(delivery.key)) == (State.SENT, 1)
+
+
+async def test_what_a_platform_says_never_keeps_its_answer_from_being_written(
+    house: House, platform: Platform, clock
+) -> None:
+    delivery = house.planned(clock() + HOUR)
+    clock.forward(hours=1)
+    platform.answers = [Unknown(detail="hỏng \ud83d giữa chừng \0")]
+    platform.finds = [Found(verdict="unclear", detail="\ud83d không rõ \0")] * MAX_LOOKS
+    courier = house.courier()
+    await courier.deliver(10)
+    assert house.see(delivery).state == State.UNKNOWN
+    for _ in range(MAX_LOOKS):
+        clock.forward(minutes=5)
+        await courier.look(10)
+    assert (house.see(delivery).state, house.see(delivery).detail) == (State.NEEDS_HUMAN, "? không rõ ")
 
 
 async def test_a_plug_in_that_is_gone_keeps_nobody_else_waiting(house: House, platform: Platform, clock) -> None:
