@@ -94,8 +94,8 @@ def cancel(session: Session, by: Actor, delivery: Delivery, note: str, now: date
     _latest(session, delivery, WAITING)
     if delivery.part:
         raise Mistake("Một phần của bài đã ra trên kênh, không hủy được nữa. Hãy đợi kết quả rồi xử lý.")
-    recipients.call_off(session, delivery, now)
-    _move(delivery, State.CANCELLED, squeeze(note)[:300] or f"{by.name} hủy lượt đăng này.", now)
+    so_far = recipients.stop(session, delivery, now)
+    _move(delivery, State.CANCELLED, f"{so_far}{squeeze(note)[:300] or f'{by.name} hủy lượt đăng này.'}", now)
     _record(session, by, delivery, "delivery.cancelled", now, note=delivery.detail)
 
 

@@ -15,7 +15,7 @@ from pydantic import BaseModel
 from sqlalchemy.exc import DBAPIError
 from sqlmodel import col, select, text, update
 
-from campaigns import approving, fanning, outlets, recipients
+from campaigns import approving, fanning, outlets, recipients, settling
 from campaigns.audit import verify
 from campaigns.fanning import Pace
 from campaigns.fates import after_send
@@ -410,6 +410,30 @@ async def test_a_withdrawal_in_the_middle_calls_off_the_rest(office: Callable[..
     assert counts.waiting == counts.wire == 0
     assert counts.cancelled == 300 - counts.sent
     assert counts.cancelled > 100
+
+
+@pytest.mark.parametrize("way", ["cancel", "withdraw"])
+async def test_called_off_between_two_days_it_says_how_many_have_it(
+    office: Callable[..., Office], monkeypatch: pytest.MonkeyPatch, way: str
+) -> None:
+    monkeypatch.setattr(
+        Letters, "limits", Limits(source="https://example.org/limits", quotas=(Quota(count=40, seconds=86400),))
+    )
+    place = office(number=100)
+    assert isinstance(await place.drain(), Deferred)
+    with place.store.write() as session:
+        delivery = session.get_one(Delivery, place.delivery.id)
+        if way == "cancel":
+            settling.cancel(session, place.house.approver, delivery, "Sai số điện thoại.", place.clock())
+        else:
+            post = session.get_one(approving.Post, delivery.post_id)
+            approving.withdraw_approval(session, place.house.approver, post, "Sai số điện thoại.", place.clock())
+    found = place.house.see(place.delivery)
+    assert (found.state, place.tally()) == (State.CANCELLED, recipients.Tally(sent=40, cancelled=60))
+    assert found.detail.startswith("Đã gửi 40/100 người.")
+    with place.store.read() as session:
+        figures = {metric.name: metric.value for metric in session.exec(select(Metric)).all()}
+    assert figures == {"Đã gửi": 40, "Không gửi được": 60, "Chưa rõ": 0}
 
 
 async def test_a_graceful_stop_gives_back_what_was_not_begun(office: Callable[..., Office]) -> None:
