@@ -31,6 +31,7 @@ TOO_LATE = (
 COMPLETE = "Bài đã ra đủ trên kênh, không có phần nào để đăng lại."
 NOT_BY_MACHINE = "Kênh này không gỡ tự động được. Hãy gỡ bài trên kênh, rồi bấm «Tôi đã gỡ»."
 STILL_OUT = "Bài vẫn còn trên kênh hay đã gỡ là điều cần ghi lại. Hãy chọn «Tôi đã gỡ», «Gỡ lại» hoặc «Vẫn để bài»."
+BEING_ASKED = "Chương trình đang yêu cầu nền tảng gỡ bài. Hãy đợi vài phút rồi tải lại trang để xem kết quả."
 PARTLY_GONE = "Một phần của bài đã được gỡ. Hãy đợi gỡ xong, hoặc gỡ nốt trên kênh rồi bấm «Tôi đã gỡ»."
 
 
@@ -137,6 +138,8 @@ def leave_up(session: Session, by: Actor, delivery: Delivery, now: datetime) -> 
         _in_doubt_only(delivery)
     elif removals.begun(session, delivery):
         raise Mistake(PARTLY_GONE)
+    elif removals.asking(session, delivery):
+        raise Mistake(BEING_ASKED)
     delivery.measure_at = next_measure(delivery.sent_at or now, now) if delivery.remote_ids else None
     _move(delivery, State.SENT, f"{by.name} vẫn để bài trên kênh.", now)
     _record(session, by, delivery, "delivery.left_up", now)

@@ -371,6 +371,23 @@ async def test_a_copy_of_the_installation_takes_nothing_down(house: House, clock
 
 
 @pytest.mark.anyio
+async def test_while_the_platform_is_being_asked_nobody_says_that_it_stays(
+    house: House, clock, removable: Removable
+) -> None:
+    courier = house.courier()
+    delivery = await _sent(house, courier, clock)
+    _ask(house, delivery)
+
+    def call_off() -> None:
+        with pytest.raises(Mistake, match="đang yêu cầu nền tảng gỡ"), house.store.write() as session:
+            settling.leave_up(session, house.approver, session.get_one(Delivery, delivery.id), clock())
+
+    removable.before = call_off
+    assert await withdrawing.withdraw(courier, 10) == 1
+    assert (house.see(delivery).state, PLATFORM.posts) == (State.WITHDRAWN, [])
+
+
+@pytest.mark.anyio
 async def test_called_off_in_time_it_stays(house: House, clock, removable: Removable) -> None:
     courier = house.courier()
     delivery = await _sent(house, courier, clock)
