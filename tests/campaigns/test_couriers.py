@@ -2,6 +2,7 @@
 
 import asyncio
 import threading
+import time
 from collections.abc import Callable
 from datetime import datetime, timedelta
 
@@ -9,9 +10,9 @@ import pytest
 from sqlalchemy.exc import OperationalError
 from sqlmodel import Session, col, select, update
 
-from campaigns import approving, delivering, drafting, outlets, settling, wiring
+from campaigns import approving, delivering, drafting, freezing, outlets, settling, wiring
 from campaigns.delivering import Courier
-from campaigns.freezing import Letter
+from campaigns.freezing import Frozen, Letter
 from campaigns.planning import plan
 from campaigns.recording import Clerk
 from campaigns.states import MAX_LOOKS, State
@@ -212,6 +213,30 @@ async def _until(true: Callable[[], bool]) -> None:
     async with asyncio.timeout(5):
         while not true():
             await asyncio.sleep(0.01)
+
+
+@pytest.mark.parametrize("any_store", ["postgresql"], indirect=True)
+async def test_a_program_frozen_while_it_wrote_a_message_fails_no_post(
+    house: House, clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    delivery = house.planned(clock() + HOUR)
+    clock.forward(hours=1)
+    real, frozen = freezing.keep, [0.5]
+
+    def keep(session: Session, jobs: list[Frozen]) -> list[Letter]:
+        if frozen:
+            session.connection().exec_driver_sql("set local idle_in_transaction_session_timeout = 100")
+            time.sleep(frozen.pop())
+        return real(session, jobs)
+
+    monkeypatch.setattr(freezing, "keep", keep)
+    courier = house.courier()
+    await courier.deliver(10)
+    assert house.see(delivery).state == State.PREPARED
+    for _ in range(2):
+        clock.forward(seconds=2)
+        await courier.deliver(10)
+    assert house.see(delivery).state == State.SENT
 
 
 async def test_one_look_counts_once_even_when_its_commit_was_in_doubt(
