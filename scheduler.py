@@ -264,10 +264,11 @@ class Daemon:
 
     async def _after_sleep(self) -> None:
         """A machine that slept (a laptop's lid) without being stopped: what is late waits for a plan, as after a stop."""
-        since, self._awake_at = self._awake_at, self.courier.desk.now()
-        if self._awake_at - since > catching_up.DOWNTIME:
-            late = await asyncio.to_thread(catching_up.after_silence, self.courier.store, since, self._awake_at)
+        since, now = self._awake_at, self.courier.desk.now()
+        if now - since > catching_up.DOWNTIME:
+            late = await asyncio.to_thread(catching_up.after_silence, self.courier.store, since, now)
             log.warning("the machine slept; %s deliveries fell due meanwhile and wait for a person's plan", late)
+        self._awake_at = now  # last, so that a silence which could not be written down is found by the next pass
 
     def _until_next(self) -> float:
         """Seconds until a delivery may be claimed; what is due but blocked by its outlet is not asked for in a hurry."""

@@ -139,6 +139,7 @@ class Hand(Daemon):
         while True:
             asked_at = uptime()
             try:
+                await self._after_sleep()  # first: without the lease nothing leaves, so nothing late leaves unseen
                 await asyncio.to_thread(self._mark, "seen_at")
                 self.lease.renewed(asked_at)
             except Exception:

@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 
 from sqlmodel import Session, col, select
 
-from campaigns import photos, repeating, urgency
+from campaigns import photos, recipients, repeating, urgency
 from campaigns.audit import Actor, record
 from campaigns.histories import snapshot
 from campaigns.people import Action, Mistake, require
@@ -138,7 +138,8 @@ def withdraw_approval(session: Session, by: Actor, post: Post, reason: str, now:
         select(Delivery).where(*waiting).order_by(col(Delivery.id)).with_for_update(key_share=True)
     ).all():
         delivery.state, delivery.reason, delivery.updated_at = "cancelled", "withdrawn", now
-        delivery.detail = f"Đã đăng {delivery.part}/{delivery.parts} phần." if delivery.part else delivery.detail
+        so_far = f"Đã đăng {delivery.part}/{delivery.parts} phần." if delivery.part else ""
+        delivery.detail = so_far or recipients.stop(session, delivery, now).strip() or delivery.detail
         session.add(delivery)
         record(session, post.ward_id, by, "delivery.cancelled", "delivery", delivery.id, now, reason="withdrawn")
         stopped += 1

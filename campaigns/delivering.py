@@ -219,9 +219,11 @@ class Courier:
         task.add_done_callback(lambda done: self._done(tasks, id, done))
 
     def _done(self, tasks: dict[int, asyncio.Task[None]], id: int, task: "asyncio.Task[None]") -> None:
-        del tasks[id]
         self.freed.set()
         failure = None if task.cancelled() else task.exception()
+        if tasks.get(id) is not task:
+            return  # it was given up meanwhile, and its successor answers for the delivery
+        del tasks[id]
         if failure is None and not task.cancelled():
             return
         if tasks is self._looking:
@@ -257,7 +259,7 @@ class Courier:
         if isinstance(staged, Handle):
             await self._leave(letter, staged)
         else:
-            await self._staged(Staged(letter.id, letter.fence, staged))
+            await self._staged(Staged(letter.id, letter.fence, staged, letter.access))
 
     async def _written(self, letter: Letter) -> Letter:
         assert letter.speaker  # noqa: S101 - raises what kept the channel from being built
@@ -267,14 +269,14 @@ class Courier:
 
     async def _refuse(self, letter: Letter, detail: str) -> None:
         refused = Refused(reason=Reason.MISCONFIGURED, detail=detail)
-        await self._staged(Staged(letter.id, letter.fence, refused))
+        await self._staged(Staged(letter.id, letter.fence, refused, letter.access))
 
     async def _leave(self, letter: Letter, handle: Handle) -> None:
         ready_at = asyncio.get_running_loop().time()
         attempt = await self._to_wire(Ready(letter.id, letter.fence, handle))
         if attempt is not None:
             outcome = await self._speak(letter, handle, ready_at + LEAVE_WITHIN_SECONDS)
-            await self._published(Answered(letter.id, letter.fence, attempt, outcome))
+            await self._published(Answered(letter.id, letter.fence, attempt, outcome, letter.access))
 
     async def _stage(self, letter: Letter) -> Handle | Outcome:
         try:

@@ -17,6 +17,7 @@ from sqlalchemy.exc import OperationalError
 from sqlmodel import select, text
 
 from campaigns.fates import after_send, stops
+from campaigns.freezing import kept
 from campaigns.outlets import Desk
 from campaigns.recipients import ROWS, Taken, accept, again, begun, call_off, enlist, fans_out, recover, tally
 from campaigns.roster import Heard, Roster, later
@@ -114,9 +115,19 @@ def _joinable(courier: Worker) -> list[tuple[Delivery, Channel, Message]]:
     found = []
     with courier.store.read() as session:
         for delivery in session.exec(select(Delivery).where(under_way, *theirs, waits.exists())).all():
-            speaker = courier.desk.channel(session.get_one(Outlet, delivery.outlet_id))
-            found.append((delivery, speaker, Message.model_validate(delivery.message)))
+            speaker, message = _speaker(courier, session.get_one(Outlet, delivery.outlet_id)), kept(delivery)
+            if speaker is not None and message is not None:
+                found.append((delivery, speaker, message))
     return found
+
+
+def _speaker(courier: Worker, outlet: Outlet) -> Channel | None:
+    """The outlet's channel; None where this worker cannot build it (a plug-in is missing here): its owner goes on alone."""
+    try:
+        return courier.desk.channel(outlet)
+    except Exception:
+        log.warning("outlet %s: no hand can be lent here", outlet.id, exc_info=True)
+        return None
 
 
 def _fan(

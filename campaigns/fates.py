@@ -58,7 +58,11 @@ def stops(outcome: Outcome, fate: Fate) -> Outcome | None:
     return outcome if isinstance(outcome, Refused) and outcome.reason in CLOSES else None
 
 
+def storable(said: str) -> str:
+    """What a platform said without what no database keeps (NUL, half a character)."""
+    return said.replace("\0", "") if said.isascii() else said.encode("utf-8", "replace").decode().replace("\0", "")
+
+
 def _storable(text: str) -> str:
     """What a platform said, so that no word of it keeps a whole group from being written down."""
-    said = text[:LONGEST]
-    return said.replace("\0", "") if said.isascii() else said.encode("utf-8", "replace").decode().replace("\0", "")
+    return storable(text[:LONGEST])

@@ -62,6 +62,11 @@ class Letter:
         return self.frozen
 
     @property
+    def access(self) -> str:
+        """The sealed secrets with which the channel was built."""
+        return self.envelope.outlet.secrets
+
+    @property
     def part(self) -> int:
         """The visible step that is next."""
         return self.envelope.delivery.part
@@ -104,7 +109,7 @@ def letters(session: Session, desk: Desk, claims: Iterable[tuple[int, int]]) -> 
             envelope=envelopes.of(row),
             around=None if row.message else scenes.get(row.post_id),
             siblings=() if row.message else tuple(envelopes.of(one) for one in siblings if _together(one, row)),
-            frozen=_read(row),
+            frozen=kept(row),
         )
         for id, fence in fences.items()
         if (row := rows.get(id))
@@ -217,7 +222,7 @@ def _posts(session: Session, ids: set[int]) -> list[Post]:
     return list(session.exec(select(Post).where(col(Post.id).in_(ids))).all()) if ids else []
 
 
-def _read(row: Delivery) -> Message | None:
+def kept(row: Delivery) -> Message | None:
     """The kept message; one that cannot be read is this delivery's own trouble, told when it is to be composed."""
     try:
         return Message.model_validate(row.message) if row.message else None

@@ -2,11 +2,12 @@
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, TypeVar
 
+from pydantic import BaseModel
 from sqlmodel import Session, col, func, select, text, update
 
-from campaigns import outlets
+from campaigns import fates, outlets
 from campaigns.audit import MACHINE, Entry, record_all
 from campaigns.recipients import begun
 from campaigns.states import Move, Standing, State
@@ -14,6 +15,7 @@ from channels.contract import Certainty, Channel, Outcome
 from store.tables import Attempt, Delivery, Outlet
 
 Moved = tuple[Delivery, Move]
+Told = TypeVar("Told", bound=BaseModel)
 
 
 def miss(session: Session, now: datetime) -> None:
@@ -128,6 +130,11 @@ def attempt(delivery: Delivery, verb: str, outcome: Outcome, now: datetime) -> A
         ward_id=delivery.ward_id, delivery_id=delivery.id or 0, fence=delivery.fence, part=delivery.part, verb=verb,
         started_at=now, ended_at=now, outcome=type(outcome).__name__.lower(), reason=reason, detail=detail,
     )  # fmt: skip
+
+
+def storable(said: Told) -> Told:
+    """What a platform said, so that no word of it keeps its answer from being written down."""
+    return said.model_copy(update={name: fates.storable(text) for name, text in said if type(text) is str})
 
 
 def why(outcome: Outcome) -> tuple[str, str]:

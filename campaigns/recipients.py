@@ -255,6 +255,16 @@ def call_off(session: Session, delivery: Delivery, now: datetime) -> int:
     return _move(session, delivery, "waiting", "cancelled", now)
 
 
+def stop(session: Session, delivery: Delivery, now: datetime) -> str:
+    """Call off what is left of a list; gives, where it was begun, how many have it, and keeps the counts as figures."""
+    call_off(session, delivery, now)
+    counts = tally(session, delivery.id or 0)
+    if counts.total == counts.cancelled:
+        return ""
+    tell(session, delivery, now)
+    return f"Đã gửi {counts.sent}/{counts.total} người. "
+
+
 def _move(session: Session, delivery: Delivery, old: str, new: str, now: datetime) -> int:
     rows = (ROWS.c.delivery_id == delivery.id, ROWS.c.state == old)
     moved = session.execute(update(ROWS).where(*rows).values(state=new, next_at=now, tries=0))

@@ -1,6 +1,6 @@
 """What happened to a delivery is written down: after staging, after the visible step, after a look-up."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from random import Random
 
@@ -19,21 +19,23 @@ Seen = tuple[Delivery, Sign]
 
 @dataclass(frozen=True)
 class Staged:
-    """How staging ended without leading to the wire."""
+    """How staging ended without leading to the wire; ``access`` are the sealed secrets with which was spoken."""
 
     id: int
     fence: int
     outcome: Outcome
+    access: str
 
 
 @dataclass(frozen=True)
 class Answered:
-    """How the visible step of an attempt ended."""
+    """How the visible step of an attempt ended; ``access`` are the sealed secrets with which was spoken."""
 
     id: int
     fence: int
     attempt_id: int
     outcome: Outcome
+    access: str
 
 
 @dataclass(frozen=True)
@@ -54,6 +56,7 @@ class Clerk:
 
     def staged(self, session: Session, staged: list[Staged], now: datetime) -> list[None]:
         """What follows from staging that did not lead to the wire."""
+        staged = [replace(one, outcome=moves.storable(one.outcome)) for one in staged]
         mine = moves.mine(session, ((one.id, one.fence) for one in staged), State.PREPARED)
         moved: list[Moved] = []
         signs: list[Seen] = []
@@ -62,13 +65,14 @@ class Clerk:
                 _keep_handle(delivery, one.outcome)
                 session.add(moves.attempt(delivery, "stage", one.outcome, now))
                 move = states.after_stage(one.outcome, moves.standing(session, delivery), now, self.chance)
-                moved.append(moves.settle(delivery, move, now))
+                moved.append(moves.settle(delivery, _fairly(session, delivery, move, one.access), now))
                 signs.append((delivery, resting.sign(one.outcome)))
         _apply(session, moved, signs, now)
         return [None] * len(staged)
 
     def published(self, session: Session, answered: list[Answered], now: datetime) -> list[None]:
         """What follows from the visible step; an answer with an old fence only ends its attempt."""
+        answered = [replace(one, outcome=moves.storable(one.outcome)) for one in answered]
         _end_attempts(session, answered, now)
         mine = moves.mine(session, ((one.id, one.fence) for one in answered), State.WIRE)
         moved: list[Moved] = []
@@ -77,17 +81,19 @@ class Clerk:
             if delivery := mine.get((one.id, one.fence)):
                 _keep_handle(delivery, one.outcome)
                 move = states.after_publish(one.outcome, moves.standing(session, delivery), now, self.chance)
-                moved.append(moves.settle(delivery, move, now))
+                moved.append(moves.settle(delivery, _fairly(session, delivery, move, one.access), now))
                 signs.append((delivery, resting.sign(one.outcome)))
         _apply(session, moved, signs, now)
         return [None] * len(answered)
 
     def looked(self, session: Session, looked: list[Looked], now: datetime) -> list[None]:
         """What follows from a look-up."""
+        looked = [replace(one, found=moves.storable(one.found)) for one in looked]
         mine = moves.mine(session, ((one.id, one.fence) for one in looked), State.UNKNOWN)
         moved: list[Moved] = []
         for one in looked:
-            if delivery := mine.get((one.id, one.fence)):
+            delivery = mine.get((one.id, one.fence))
+            if delivery is not None and not _is_recorded(session, one):
                 moved.append(self._after_look(session, delivery, one, now))
         found_out = [(delivery, Sign(False)) for delivery, move in moved if move.part_done]
         _apply(session, moved, found_out, now)
@@ -105,6 +111,18 @@ class Clerk:
         if move.state is State.DUE and not move.part_done:
             delivery.resent, delivery.looks = True, 0
         return moves.settle(delivery, move, now)
+
+
+def _is_recorded(session: Session, one: Looked) -> bool:
+    """Whether this very look was written down: a commit that seemed to fail may have been made."""
+    same = (Attempt.delivery_id == one.id, Attempt.verb == "look", Attempt.started_at == one.started)
+    return session.exec(select(Attempt.id).where(*same, Attempt.fence == one.fence)).first() is not None
+
+
+def _fairly(session: Session, delivery: Delivery, move: Move, access: str) -> Move:
+    """A refusal of old access pauses nobody: the outlet was renewed or connected anew meanwhile, and is tried with that."""
+    stale = move.pauses_outlet and moves.one(session, Outlet, delivery.outlet_id).secrets != access
+    return replace(move, pauses_outlet=False) if stale else move
 
 
 def _keep_handle(delivery: Delivery, outcome: Outcome) -> None:

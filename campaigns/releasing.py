@@ -211,9 +211,9 @@ class _Release:
         return [self._let_go(delivery, max(self.pace.take(outlet, ward), delivery.due_at))]
 
     def _skip(self, session: Session, delivery: Delivery) -> Entry:
-        recipients.call_off(session, delivery, self.now)
+        so_far = recipients.stop(session, delivery, self.now)
         delivery.state, delivery.hold_id, delivery.next_at = State.CANCELLED.value, None, self.now
-        delivery.reason, delivery.detail = "", f"{self.by.name} bỏ lượt này khi mở lại sau tạm dừng."
+        delivery.reason, delivery.detail = "", f"{so_far}{self.by.name} bỏ lượt này khi mở lại sau tạm dừng."
         self.done.skipped += 1
         told = {"from": "held", "hold": self.hold.id, "note": delivery.detail}
         return Entry(delivery.ward_id, "delivery.cancelled", "delivery", delivery.id, told)

@@ -49,6 +49,12 @@ def begun(session: Session, delivery: Delivery) -> bool:
     return any(said in GONE for said in tried(session, delivery).values())
 
 
+def asking(session: Session, delivery: Delivery) -> bool:
+    """Whether the platform was asked to take it down and has not answered yet."""
+    still_open = (Attempt.delivery_id == delivery.id, Attempt.verb == VERB, col(Attempt.ended_at).is_(None))
+    return session.exec(select(Attempt.id).where(*still_open)).first() is not None
+
+
 def after(
     outcome: Outcome, doubted: bool, tries: int, doubts: int, settle: timedelta, now: datetime, chance: Random
 ) -> Next | None:

@@ -16,6 +16,7 @@ from sqlmodel import Session, col
 from campaigns import recipients, states
 from campaigns.audit import MACHINE, record
 from campaigns.fates import Fate
+from campaigns.holding import PERSON
 from campaigns.recipients import EVENT, ROWS, Taken
 from campaigns.states import State
 from channels.contract import Channel, Deferred, Outcome, Published, Quota, Reason, Refused, Unknown
@@ -28,7 +29,9 @@ PACED_UP_TO_SECONDS = 60
 Heard = list[tuple[Taken, Fate]]
 
 _HELD = exists().where(
-    col(Hold.released_at).is_(None), (col(Hold.ward_id) == bindparam("ward")) | col(Hold.ward_id).is_(None)
+    col(Hold.released_at).is_(None),
+    col(Hold.kind) == PERSON,  # a plan for what is late stops nothing that is on time
+    (col(Hold.ward_id) == bindparam("ward")) | col(Hold.ward_id).is_(None),
 )
 #: what has come between two groups; a withdrawal that is being written just now is waited for on PostgreSQL
 _BETWEEN: Any = (

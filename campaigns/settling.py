@@ -31,6 +31,7 @@ TOO_LATE = (
 COMPLETE = "Bài đã ra đủ trên kênh, không có phần nào để đăng lại."
 NOT_BY_MACHINE = "Kênh này không gỡ tự động được. Hãy gỡ bài trên kênh, rồi bấm «Tôi đã gỡ»."
 STILL_OUT = "Bài vẫn còn trên kênh hay đã gỡ là điều cần ghi lại. Hãy chọn «Tôi đã gỡ», «Gỡ lại» hoặc «Vẫn để bài»."
+BEING_ASKED = "Chương trình đang yêu cầu nền tảng gỡ bài. Hãy đợi vài phút rồi tải lại trang để xem kết quả."
 PARTLY_GONE = "Một phần của bài đã được gỡ. Hãy đợi gỡ xong, hoặc gỡ nốt trên kênh rồi bấm «Tôi đã gỡ»."
 
 
@@ -94,8 +95,8 @@ def cancel(session: Session, by: Actor, delivery: Delivery, note: str, now: date
     _latest(session, delivery, WAITING)
     if delivery.part:
         raise Mistake("Một phần của bài đã ra trên kênh, không hủy được nữa. Hãy đợi kết quả rồi xử lý.")
-    recipients.call_off(session, delivery, now)
-    _move(delivery, State.CANCELLED, squeeze(note)[:300] or f"{by.name} hủy lượt đăng này.", now)
+    so_far = recipients.stop(session, delivery, now)
+    _move(delivery, State.CANCELLED, f"{so_far}{squeeze(note)[:300] or f'{by.name} hủy lượt đăng này.'}", now)
     _record(session, by, delivery, "delivery.cancelled", now, note=delivery.detail)
 
 
@@ -139,6 +140,8 @@ def leave_up(session: Session, by: Actor, delivery: Delivery, now: datetime) -> 
         _in_doubt_only(delivery)
     elif removals.begun(session, delivery):
         raise Mistake(PARTLY_GONE)
+    elif removals.asking(session, delivery):
+        raise Mistake(BEING_ASKED)
     delivery.measure_at = next_measure(delivery.sent_at or now, now) if delivery.remote_ids else None
     _move(delivery, State.SENT, f"{by.name} vẫn để bài trên kênh.", now)
     _record(session, by, delivery, "delivery.left_up", now)

@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 
 from sqlmodel import Session, col, or_, select
 
-from campaigns import outlets
+from campaigns import freezing, outlets
 from campaigns.audit import MACHINE, record
 from campaigns.delivering import Courier
 from campaigns.states import State
@@ -93,14 +93,15 @@ def _can_tell(outlet: Outlet) -> bool:
 
 
 def _swept(courier: Courier, row: Delivery, outlet: Outlet) -> Swept | None:
-    if not row.message:
+    message = freezing.kept(row)
+    if message is None:
         return None
     try:
         speaker = courier.desk.channel(outlet)
     except Exception:
         log.warning("sweep: outlet %s cannot speak", outlet.id, exc_info=True)
         return None
-    return Swept(row.id or 0, row.key, speaker, Message.model_validate(row.message), row.due_at - SKEW)
+    return Swept(row.id or 0, row.key, speaker, message, row.due_at - SKEW)
 
 
 def _tell(courier: Courier, one: Swept, copies: list[tuple[str, ...]]) -> bool:

@@ -5,7 +5,7 @@ from datetime import datetime
 
 from sqlmodel import Session, col, select
 
-from campaigns import holding, hours, moves
+from campaigns import holding, hours, moves, recipients
 from campaigns.approving import digest_of
 from campaigns.moves import Moved
 from campaigns.recipients import begun
@@ -69,7 +69,7 @@ def _obstacles(session: Session, deliveries: list[Delivery], now: datetime) -> d
         if post.state != "approved" or not (
             out or post.digest == delivery.approved_digest == digests[delivery.post_id]
         ):
-            found[delivery.id or 0] = _void(delivery, now)
+            found[delivery.id or 0] = _void(session, delivery, now)
         else:
             found[delivery.id or 0] = _not_now(session, delivery, out, delivery.ward_id in held, now)
     return {id: move for id, move in found.items() if move is not None}
@@ -96,7 +96,8 @@ def _not_now(session: Session, delivery: Delivery, out: bool, held: bool, now: d
     return Move(State.DUE, now) if now > delivery.expires_at and not out else None
 
 
-def _void(delivery: Delivery, now: datetime) -> Move:
+def _void(session: Session, delivery: Delivery, now: datetime) -> Move:
     """What is partly out goes on as it was frozen; nothing else leaves unless it is, word for word, what was approved."""
-    said = f"Đã đăng {delivery.part}/{delivery.parts} phần. " if delivery.part else ""
+    said = recipients.stop(session, delivery, now)
+    said = f"Đã đăng {delivery.part}/{delivery.parts} phần. " if delivery.part else said
     return Move(State.CANCELLED, now, "approval_void", f"{said}Bài không còn được duyệt như khi lập lịch.")

@@ -15,7 +15,7 @@ from typing import Any
 
 from sqlmodel import Session, col, func, select, text
 
-from campaigns import moves
+from campaigns import freezing, moves
 from campaigns.audit import MACHINE, record
 from campaigns.delivering import Courier, written
 from campaigns.measuring import next_measure
@@ -124,7 +124,7 @@ def _job(courier: Courier, session: Session, delivery: Delivery) -> Job:
         fence=delivery.fence,
         speaker=speaker,
         trouble=trouble,
-        message=Message.model_validate(delivery.message) if delivery.message else None,
+        message=freezing.kept(delivery),
         since=(delivery.wire_at or delivery.sent_at or delivery.due_at) - LOOK_BACK,
         remote_ids=tuple(delivery.remote_ids),
         gone=frozenset(part for part, said in seen.items() if said in GONE),
@@ -147,7 +147,7 @@ async def _carry(courier: Courier, job: Job) -> None:
         attempt_id = await courier.aside(_begin, courier, job, part)
         if attempt_id is None:
             return
-        outcome = await _ask(job, job.remote_ids[part])
+        outcome = moves.storable(await _ask(job, job.remote_ids[part]))
         if not await written(_end, courier, job, part, attempt_id, outcome):
             return
     await written(_all_gone, courier, job)
@@ -158,7 +158,7 @@ async def _is_gone(courier: Courier, job: Job, part: int) -> bool:
     if part not in job.doubtful or job.speaker is None or job.message is None:
         return False
     started = courier.desk.now()
-    found = await _find(job.speaker, job.message, part, job.since)
+    found = moves.storable(await _find(job.speaker, job.message, part, job.since))
     await written(_looked, courier, job, part, found, started)
     return found.verdict == "absent"
 

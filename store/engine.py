@@ -15,7 +15,7 @@ from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Engine, create_engine, event
+from sqlalchemy import Engine, ExceptionContext, create_engine, event
 from sqlalchemy.exc import OperationalError
 from sqlmodel import Session
 
@@ -112,6 +112,7 @@ def _engine(url: str) -> Engine:
     if not url.startswith("sqlite"):
         made = create_engine(url, pool_pre_ping=True)
         event.listen(made, "connect", _end_frozen_transactions)
+        event.listen(made, "handle_error", _own_up)
         return made
     path = url.removeprefix("sqlite:///")
     if path and path != ":memory:":
@@ -143,6 +144,16 @@ def _end_frozen_transactions(connection: Any, _record: Any) -> None:
     """
     connection.execute(f"set idle_in_transaction_session_timeout = {FROZEN_AFTER_MS}")
     connection.commit()
+
+
+def _own_up(seen: ExceptionContext) -> None:
+    """A connection that the server ended is the database's trouble: OperationalError, which is tried again everywhere.
+
+    The end of a frozen transaction comes as an InternalError otherwise, like a bug of ours.
+    """
+    if seen.is_disconnect and not isinstance(seen.sqlalchemy_exception, OperationalError):
+        lost = seen.original_exception
+        raise OperationalError(seen.statement, seen.parameters, lost, connection_invalidated=True) from lost
 
 
 def _on_connect(connection: Any, _record: Any) -> None:

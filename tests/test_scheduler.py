@@ -11,10 +11,11 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
+from sqlalchemy.exc import OperationalError
 from sqlmodel import select
 
 import scheduler
-from campaigns import renewing
+from campaigns import catching_up, renewing
 from campaigns.states import State
 from scheduler import Daemon, SecondDaemon, lock, own_addresses, utc_now
 from settings import Settings, Web
@@ -111,6 +112,26 @@ async def test_a_renewal_that_has_begun_is_finished_before_it_ends(
     daemon.stop()
     await asyncio.wait_for(running, 10)
     assert finished
+
+
+async def test_a_sleep_that_could_not_be_written_down_at_once_is_not_forgotten(
+    house: House, clock, platform, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    late = house.planned(clock() + timedelta(minutes=10))
+    daemon = _daemon(house)
+    daemon.begin()
+    clock.forward(hours=2)
+    with monkeypatch.context() as waking:
+        waking.setattr(catching_up, "after_silence", _no_database)
+        with pytest.raises(OperationalError):
+            await daemon._pass()
+    await daemon._pass()
+    await daemon.courier.idle()
+    assert (house.see(late).state, platform.posts) == (State.HELD, [])
+
+
+def _no_database(*_: object) -> None:
+    raise OperationalError("begin", {}, OSError("no route to host"))
 
 
 async def test_what_is_due_but_blocked_is_not_asked_for_in_a_hot_loop(live: House, platform) -> None:

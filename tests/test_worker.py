@@ -1,6 +1,7 @@
 """``lantoa worker``: as many as wanted; one killed in the middle loses and doubles nothing; the wakes are worth nothing."""
 
 import ast
+import asyncio
 import os
 import subprocess
 import sys
@@ -17,12 +18,13 @@ from channels import registry
 from settings import Settings
 from store import wakeups
 from store.engine import OldSchema, Store
+from store.lease import Lease
 from store.tables import Outlet, Worker
 from store.vault import Vault
 from store.wakes import Due, Lane
 from tests.campaigns.conftest import KINDS, build_house
 from tests.chaos import ledger
-from tests.conftest import _database
+from tests.conftest import FakeClock, _database
 from tests.hands import ROOT, Yard, yard
 from tests.house.tree import imports, name, program
 
@@ -177,6 +179,26 @@ async def test_who_wakes_too_late_aborts_nothing_but_its_own_step(shared: Yard) 
         assert await wakes._wake(connection, Due(1, Lane.POSTS))
         assert not await wakes._wake(connection, Due(1, Lane.POSTS))
         assert await wakes._wake(connection, Due(2, Lane.POSTS))
+
+
+@pytest.mark.anyio
+async def test_after_a_sleep_of_its_machine_it_sends_nothing_late_before_a_person_has_seen_it(
+    migrated_postgresql: str, tmp_path: Path, clock: FakeClock
+) -> None:
+    house = build_house(Store(_database(migrated_postgresql, tmp_path.name, template="migrated")), tmp_path, clock)
+    late = house.planned(clock() + timedelta(minutes=10))
+    hand = worker.Hand(house.store, house.desk, Settings())
+    hand.begin("worker")
+    clock.forward(hours=2)
+    hand.lease = Lease(45.0)  # over: the machine slept
+    leasing = asyncio.create_task(hand._keep_lease())
+    async with asyncio.timeout(10):
+        while not hand.lease.holds():
+            await asyncio.sleep(0.01)
+    await hand.drain(house.outlet.id or 0)
+    leasing.cancel()
+    assert house.see(late).state == "held"
+    house.store.close()
 
 
 def test_one_file_knows_the_library_that_wakes() -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 import threading
+import time
 from collections.abc import Callable
 from datetime import datetime, timedelta
 
@@ -9,14 +10,14 @@ import pytest
 from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlmodel import Session, col, select, text, update
 
-from campaigns import approving, delivering, drafting, outlets, wiring
+from campaigns import approving, delivering, drafting, freezing, outlets, settling, wiring
 from campaigns.delivering import Courier
-from campaigns.freezing import UNREADABLE, Letter
+from campaigns.freezing import UNREADABLE, Frozen, Letter
 from campaigns.planning import plan
 from campaigns.recording import Clerk
-from campaigns.states import State
+from campaigns.states import MAX_LOOKS, State
 from campaigns.wiring import Ready
-from channels.contract import Deferred, Found, Handle, Reason, Unknown
+from channels.contract import Deferred, Found, Handle, Published, Reason, Unknown
 from store import points
 from store.tables import Delivery, Outlet, Post, ShortLink
 from tests.campaigns.conftest import House, build_house, freeze, to_wire
@@ -195,6 +196,107 @@ async def test_a_message_that_was_damaged_on_disk_keeps_nobody_else_waiting(
         found = {row.outlet_id: (row.state, row.detail) for row in session.exec(select(Delivery)).all()}
     assert found[ids[0]] == (State.FAILED, UNREADABLE)
     assert found[ids[1]][0] == State.SENT
+
+
+async def test_a_carry_that_was_given_up_ends_without_its_successor_being_forgotten(
+    house: House, clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    delivery = house.planned(clock() + HOUR)
+    clock.forward(hours=1)
+    answers = [asyncio.Event(), asyncio.Event()]
+    silent = iter(answers)
+
+    async def slow(*_: object) -> Published:
+        await next(silent).wait()
+        return Published(remote_id="1")
+
+    monkeypatch.setattr("tests.campaigns.scripted.Scripted.publish", slow)
+    courier = house.courier()
+    await courier.begin(10)
+    await _until(lambda: house.see(delivery).state == State.WIRE)
+    house.courier("another").recover()
+    with house.store.write() as session:
+        settling.settle_again(session, house.approver, session.get_one(Delivery, delivery.id), clock())
+    clock.forward(minutes=1)
+    await courier.begin(10)
+    await _until(lambda: house.see(delivery).state == State.WIRE)
+    courier.freed.clear()
+    answers[0].set()
+    await asyncio.wait_for(courier.freed.wait(), 5)
+    assert courier.find_forgotten() == courier.find_forgotten() == 0, "somebody waits for the second answer"
+    answers[1].set()
+    await courier.idle()
+    assert house.see(delivery).state == State.SENT
+
+
+async def _until(true: Callable[[], bool]) -> None:
+    async with asyncio.timeout(5):
+        while not true():
+            await asyncio.sleep(0.01)
+
+
+@pytest.mark.parametrize("any_store", ["postgresql"], indirect=True)
+async def test_a_program_frozen_while_it_wrote_a_message_fails_no_post(
+    house: House, clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    delivery = house.planned(clock() + HOUR)
+    clock.forward(hours=1)
+    real, frozen = freezing.keep, [0.5]
+
+    def keep(session: Session, jobs: list[Frozen]) -> list[Letter]:
+        if frozen:
+            session.connection().exec_driver_sql("set local idle_in_transaction_session_timeout = 100")
+            time.sleep(frozen.pop())
+        return real(session, jobs)
+
+    monkeypatch.setattr(freezing, "keep", keep)
+    courier = house.courier()
+    await courier.deliver(10)
+    assert house.see(delivery).state == State.PREPARED
+    for _ in range(2):
+        clock.forward(seconds=2)
+        await courier.deliver(10)
+    assert house.see(delivery).state == State.SENT
+
+
+async def test_one_look_counts_once_even_when_its_commit_was_in_doubt(
+    house: House, platform: Platform, clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    delivery = house.planned(clock() + HOUR)
+    clock.forward(hours=1)
+    monkeypatch.setattr(delivering, "RECORD_AGAIN_AFTER", (0.0,))
+    platform.answers = [Lost(Unknown(detail="mất"))]
+    platform.finds = [Found(verdict="absent")]
+    courier = house.courier()
+    await courier.deliver(10)
+    clock.forward(seconds=25)
+    broken = iter([_disk_full])
+    points.listen = lambda point: next(broken, str)() if point == "looked:after" else None
+    try:
+        await courier.look(10)
+    finally:
+        points.listen = None
+    found = house.see(delivery)
+    assert (found.state, found.looks) == (State.UNKNOWN, 1), "an absence is proved by two looks"
+    clock.forward(minutes=3)
+    await courier.look(10)
+    assert (house.see(delivery).state, platform.copies(delivery.key)) == (State.SENT, 1)
+
+
+async def test_what_a_platform_says_never_keeps_its_answer_from_being_written(
+    house: House, platform: Platform, clock
+) -> None:
+    delivery = house.planned(clock() + HOUR)
+    clock.forward(hours=1)
+    platform.answers = [Unknown(detail="hỏng \ud83d giữa chừng \0")]
+    platform.finds = [Found(verdict="unclear", detail="\ud83d không rõ \0")] * MAX_LOOKS
+    courier = house.courier()
+    await courier.deliver(10)
+    assert house.see(delivery).state == State.UNKNOWN
+    for _ in range(MAX_LOOKS):
+        clock.forward(minutes=5)
+        await courier.look(10)
+    assert (house.see(delivery).state, house.see(delivery).detail) == (State.NEEDS_HUMAN, "? không rõ ")
 
 
 async def test_a_plug_in_that_is_gone_keeps_nobody_else_waiting(house: House, platform: Platform, clock) -> None:

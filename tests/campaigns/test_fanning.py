@@ -15,10 +15,11 @@ from pydantic import BaseModel
 from sqlalchemy.exc import DBAPIError
 from sqlmodel import col, select, text, update
 
-from campaigns import approving, fanning, outlets, recipients
+from campaigns import approving, fanning, outlets, recipients, settling
 from campaigns.audit import verify
 from campaigns.fanning import Pace
 from campaigns.fates import after_send
+from campaigns.holding import CATCH_UP
 from campaigns.states import FINISH_WITHIN, MAX_TRIES, State
 from channels.contract import (
     Capability,
@@ -386,6 +387,14 @@ async def test_a_hold_stops_between_groups_and_what_was_not_begun_waits(office: 
     assert place.tally() == recipients.Tally(sent=400)
 
 
+async def test_a_plan_for_what_is_late_stops_no_list_that_is_on_time(office: Callable[..., Office]) -> None:
+    place = office(number=20)
+    with place.store.write() as session:
+        session.add(Hold(ward_id=place.delivery.ward_id, kind=CATCH_UP, created_at=place.clock()))
+    assert isinstance(await place.drain(), Published)
+    assert place.tally() == recipients.Tally(sent=20)
+
+
 async def test_a_withdrawal_in_the_middle_calls_off_the_rest(office: Callable[..., Office]) -> None:
     place = office(number=300)
 
@@ -401,6 +410,30 @@ async def test_a_withdrawal_in_the_middle_calls_off_the_rest(office: Callable[..
     assert counts.waiting == counts.wire == 0
     assert counts.cancelled == 300 - counts.sent
     assert counts.cancelled > 100
+
+
+@pytest.mark.parametrize("way", ["cancel", "withdraw"])
+async def test_called_off_between_two_days_it_says_how_many_have_it(
+    office: Callable[..., Office], monkeypatch: pytest.MonkeyPatch, way: str
+) -> None:
+    monkeypatch.setattr(
+        Letters, "limits", Limits(source="https://example.org/limits", quotas=(Quota(count=40, seconds=86400),))
+    )
+    place = office(number=100)
+    assert isinstance(await place.drain(), Deferred)
+    with place.store.write() as session:
+        delivery = session.get_one(Delivery, place.delivery.id)
+        if way == "cancel":
+            settling.cancel(session, place.house.approver, delivery, "Sai số điện thoại.", place.clock())
+        else:
+            post = session.get_one(approving.Post, delivery.post_id)
+            approving.withdraw_approval(session, place.house.approver, post, "Sai số điện thoại.", place.clock())
+    found = place.house.see(place.delivery)
+    assert (found.state, place.tally()) == (State.CANCELLED, recipients.Tally(sent=40, cancelled=60))
+    assert found.detail.startswith("Đã gửi 40/100 người.")
+    with place.store.read() as session:
+        figures = {metric.name: metric.value for metric in session.exec(select(Metric)).all()}
+    assert figures == {"Đã gửi": 40, "Không gửi được": 60, "Chưa rõ": 0}
 
 
 async def test_a_graceful_stop_gives_back_what_was_not_begun(office: Callable[..., Office]) -> None:
@@ -585,6 +618,15 @@ async def test_two_workers_share_one_list(office: Callable[..., Office]) -> None
     assert set(Letters.got.values()) == {1}
     assert place.tally() == recipients.Tally(sent=600)
     assert {row.epoch for row in place.rows()} == {"one", "helper"}
+
+
+async def test_a_list_that_a_helper_cannot_speak_for_is_left_to_its_owner(
+    office: Callable[..., Office], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place = office("letters", 3)
+    place.claim("owner")
+    monkeypatch.setattr("channels.registry.installed", dict)
+    assert await fanning.lend_a_hand(place.house.courier("helper")) == 0
 
 
 async def test_who_lost_the_fence_takes_nobody_more(office: Callable[..., Office]) -> None:

@@ -13,7 +13,7 @@ from campaigns import outlets, renewing, views
 from campaigns.audit import MACHINE
 from campaigns.renewing import renew
 from campaigns.states import State
-from channels.contract import Capability, ChannelSettings, Reason, Unknown
+from channels.contract import Capability, ChannelSettings, Reason, Refused, Unknown
 from store.tables import AuditEvent, Outlet
 from tests.campaigns.conftest import KINDS, House, build_house
 from tests.campaigns.scripted import Platform, Scripted
@@ -187,6 +187,28 @@ async def test_a_refusal_after_somebody_else_has_renewed_condemns_nobody(worn: H
     Wearing.answers.append(somebody_renews)
     await renew(worn.courier())
     assert (_outlet(worn).health, _token(worn)) == ("", "của tiến trình khác")
+
+
+async def test_old_access_refused_while_it_was_being_renewed_pauses_nothing(
+    worn: House, clock, platform: Platform
+) -> None:
+    delivery = worn.planned(clock() + timedelta(hours=1))
+    clock.forward(hours=1)
+
+    def renewed_meanwhile() -> None:
+        platform.before_publish = None
+        with worn.store.write() as session:
+            outlet = session.get_one(Outlet, worn.outlet.id)
+            outlets.renew(session, outlet.id or 0, outlet.secrets, {"token": "mới"}, worn.desk.vault, clock())
+
+    platform.before_publish = renewed_meanwhile
+    platform.answers = [Refused(reason=Reason.UNAUTHORIZED, detail="Mã truy cập hết hạn.")]
+    courier = worn.courier()
+    await courier.deliver(10)
+    assert (_outlet(worn).state, worn.see(delivery).state) == ("open", State.DUE)
+    clock.forward(seconds=5)
+    await courier.deliver(10)
+    assert (worn.see(delivery).state, platform.copies(delivery.key)) == (State.SENT, 1)
 
 
 async def test_who_dies_while_renewing_is_followed_when_its_claim_is_old(worn: House, clock) -> None:

@@ -81,3 +81,13 @@ async def test_what_is_older_than_two_days_is_not_asked_for(house: House, clock,
     listing[delivery.key] = ("1", "2")
     assert await sweep(house.courier()) == 0
     assert house.see(delivery).reason == ""
+
+
+async def test_a_kept_message_that_cannot_be_read_keeps_no_other_from_being_counted(
+    house: House, clock, listing
+) -> None:
+    unreadable, delivery = await _sent(house, clock), await _sent(house, clock)
+    with house.store.write() as session:
+        session.get_one(Delivery, unreadable.id).message = {"from": "an older program"}
+    listing[delivery.key] = ("1", "2")
+    assert await sweep(house.courier()) == 1

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 from random import Random
 
 import pytest
-from sqlmodel import select
+from sqlmodel import select, update
 
 from campaigns import settling, withdrawing
 from campaigns.audit import verify
@@ -165,6 +165,19 @@ async def test_what_may_only_be_out_is_settled_before_it_is_taken_down(
     with pytest.raises(settling.MovedOn):
         _ask(house, delivery)
     assert house.see(delivery).state == State.UNKNOWN and removable.asked == []
+
+
+@pytest.mark.anyio
+async def test_a_kept_message_that_cannot_be_read_keeps_nothing_from_being_taken_down(
+    house: House, clock, removable: Removable
+) -> None:
+    courier = house.courier()
+    delivery = await _sent(house, courier, clock)
+    with house.store.write() as session:
+        session.exec(update(Delivery).values(message={"from": "an older program"}))
+    _ask(house, delivery)
+    assert await withdrawing.withdraw(courier, 10) == 1
+    assert (house.see(delivery).state, PLATFORM.posts) == (State.WITHDRAWN, [])
 
 
 @pytest.mark.anyio
@@ -395,6 +408,23 @@ async def test_a_copy_of_the_installation_takes_nothing_down(house: House, clock
     with house.store.write() as session:
         session.get_one(Instance, 1).safe_mode = "clone"
     assert await withdrawing.withdraw(courier, 10) == 0 and removable.asked == []
+
+
+@pytest.mark.anyio
+async def test_while_the_platform_is_being_asked_nobody_says_that_it_stays(
+    house: House, clock, removable: Removable
+) -> None:
+    courier = house.courier()
+    delivery = await _sent(house, courier, clock)
+    _ask(house, delivery)
+
+    def call_off() -> None:
+        with pytest.raises(Mistake, match="đang yêu cầu nền tảng gỡ"), house.store.write() as session:
+            settling.leave_up(session, house.approver, session.get_one(Delivery, delivery.id), clock())
+
+    removable.before = call_off
+    assert await withdrawing.withdraw(courier, 10) == 1
+    assert (house.see(delivery).state, PLATFORM.posts) == (State.WITHDRAWN, [])
 
 
 @pytest.mark.anyio

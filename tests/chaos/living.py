@@ -104,7 +104,7 @@ def _go_through(courier: Courier) -> None:
         attempts = wiring.to_wire(session, ready, later)
         outcomes: list[Outcome] = [Published(remote_id="warm"), Unknown()]
         answered = [
-            Answered(one.id, one.fence, attempt, outcome)
+            Answered(one.id, one.fence, attempt, outcome, "")
             for one, attempt, outcome in zip(ready, attempts, outcomes, strict=False)
             if attempt is not None
         ]

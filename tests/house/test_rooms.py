@@ -16,7 +16,9 @@ ON_THE_NETWORK = {
     "channels/wire.py": {"httpx", "aiohttp", "httpcore", "httpx_aiohttp", "socket"},
     "channels/guard.py": {"socket"},
     "channels/rehearsing.py": {"socket"},  # hands the twins' server a socket that is already bound
-    "channels/loudspeaker/transports/icecast.py": {"socket"},  # a stream of a quarter of an hour, in a thread of its own
+    "channels/loudspeaker/transports/icecast.py": {
+        "socket"
+    },  # a stream of a quarter of an hour, in a thread of its own
     "channels/loudspeaker/transports/rtp.py": {"socket"},  # UDP
     "channels/email/smtp.py": {"aiosmtplib", "socket"},  # SMTP to addresses that went through the guard
     "channels/email/mailbox.py": {"imaplib", "socket"},  # IMAP likewise
