@@ -135,11 +135,11 @@ async def _afterwards(made: _Made, steps: list[Step], outcome: Outcome, staged: 
         found = await _look(made, outcome.handle if isinstance(outcome, Pending) else staged)
         steps.append(Step("find", found.verdict, detail=found.detail))
         remote_id, url = remote_id or found.remote_id or "", url or found.url or ""
-    played = can.way == "heard" and isinstance(outcome, Pending) and found is not None and found.verdict == "out"
-    if played or can.way == "letter":
-        await _end(
-            made, [*steps, Step("withdraw", "over")], url, "no" if isinstance(outcome, Published) or played else "maybe"
-        )
+    if can.way == "letter":
+        await _end(made, [*steps, Step("find", "mailbox")])
+        return
+    if can.way == "heard" and isinstance(outcome, Pending) and found is not None and found.verdict == "out":
+        await _end(made, [*steps, Step("withdraw", "over")], url)
         return
     sure = isinstance(outcome, Published) or (found is not None and found.verdict == "out")
     if not can.withdraws or not remote_id:

@@ -341,7 +341,7 @@ async def test_loudspeakers_want_two_typed_words_and_keep_the_quiet_hours(
     scene.clock.at = datetime(2026, 11, 24, 1, 0, tzinfo=UTC)
     platform.publish = Pending(handle=Handle(remote_id="loa-1"))
     status, page = await _try(visitor, outlet, go="Phát thử")
-    assert status == 303 and "Không có gì phải gỡ" in page and platform.gone == []
+    assert status == 303 and "không có gì phải gỡ" in page and platform.gone == []
 
 
 async def test_a_letter_goes_only_to_the_address_that_was_typed(
@@ -363,4 +363,5 @@ async def test_a_letter_goes_only_to_the_address_that_was_typed(
     assert status == 422 and "địa chỉ nhận thư thử" in page and sent == []
     status, page = await _try(visitor, outlet, dia_chi="toi@phuongta.example")
     assert status == 303 and sent == [("toi@phuongta.example", True)] and "còn trên kênh" not in page
+    assert "Mở hộp thư" in page and "mọi bước đều được" in page
     assert "toi@phuongta.example" not in str([one.particulars for one in scene.all(AuditEvent)])

@@ -49,7 +49,7 @@ def connect(request: Request, here: Visitor, form: Form) -> Response:
                     session, here.actor, here.ward_id, maker.kind, form.line("name"), values, here.desk.vault, here.now
                 )
             return done(
-                here, f"/quan-tri/kenh/{made.id}", "Đã kết nối kênh. Hãy bấm «Kiểm tra kết nối» trước khi dùng."
+                here, f"/quan-tri/kenh/{made.id}", "Đã kết nối kênh. Hãy bấm «Kiểm tra kết nối», rồi «Đăng thử»."
             )
         except Mistake as mistake:
             errors = {"name": str(mistake)}
