@@ -8,6 +8,7 @@ from sqlmodel import Session, col, func, select
 
 from campaigns import views
 from campaigns.histories import Story, stories
+from campaigns.recipients import EVENT as GROUP
 from campaigns.states import State
 from campaigns.timetable import day_bounds
 from campaigns.views import Line
@@ -96,7 +97,8 @@ def _narrowed(query: Any, ward: Ward, wanted: Wanted) -> Any:
 
 
 def _steps(session: Session, ward_id: int, delivery: Delivery) -> list[Step]:
-    about = (AuditEvent.subject == "delivery", AuditEvent.subject_id == str(delivery.id))
+    """Its life step by step; the groups of a fan-out, hundreds of them, are told as figures instead."""
+    about = (AuditEvent.subject == "delivery", AuditEvent.subject_id == str(delivery.id), AuditEvent.action != GROUP)
     events = session.exec(views.of_ward(AuditEvent, ward_id).where(*about).order_by(AuditEvent.number).limit(500)).all()
     return [_step(event) for event in events]
 

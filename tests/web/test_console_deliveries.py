@@ -6,7 +6,9 @@ import pytest
 from sqlalchemy.exc import DBAPIError
 
 from campaigns import settling
+from campaigns.audit import MACHINE, record
 from campaigns.people import Forbidden, Mistake
+from campaigns.recipients import EVENT as GROUP
 from store.tables import AuditEvent, Delivery, Recipient
 from tests.web import furnished
 from tests.web.conftest import Client, Scene, active_parts
@@ -231,10 +233,12 @@ async def test_a_bulletin_tells_where_its_readers_stand(scene: Scene, visitor: C
                     next_at=scene.clock(),
                 )
             )  # fmt: skip
+        record(session, row.ward_id, MACHINE, GROUP, "delivery", row.id, scene.clock(), taken=4)
     async with visitor("xem.phuong-ta") as client:
         page = (await client.get(f"/quan-tri/luot-dang/{row.id}")).text
         assert "<strong>0/4</strong> đã gửi" in page
         assert "3 đang chờ" in page and "1 không gửi nữa" in page
         assert "không gửi được" not in page
         assert "nguoi-1@example.org" not in page, "no page shows who reads"
+        assert "delivery.fan_out" not in page, "groups are told as figures"
         assert "Người nhận" not in (await client.get(f"/quan-tri/luot-dang/{furnished.delivery(scene).id}")).text

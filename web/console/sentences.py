@@ -52,6 +52,7 @@ _SAID: dict[str, str] = {
     "delivery.planned": "lên lịch lượt đăng số {số}",
     "delivery.prepared": "nhận và khóa nội dung lượt đăng số {số}",
     "delivery.wire": "bắt đầu gửi lượt đăng số {số}",
+    "delivery.fan_out": "ghi nhận một nhóm người nhận của lượt đăng số {số}",
     "delivery.sent": "ghi nhận lượt đăng số {số} đã ra kênh",
     "delivery.due": "xếp lại lượt đăng số {số} để gửi sau",
     "delivery.unknown": "chưa rõ kết quả lượt đăng số {số}, sẽ tra cứu lại",
