@@ -241,4 +241,6 @@ async def test_a_bulletin_tells_where_its_readers_stand(scene: Scene, visitor: C
         assert "không gửi được" not in page
         assert "nguoi-1@example.org" not in page, "no page shows who reads"
         assert "delivery.fan_out" not in page, "groups are told as figures"
-        assert "Người nhận" not in (await client.get(f"/quan-tri/luot-dang/{furnished.delivery(scene).id}")).text
+        assert (
+            "<dt>Người nhận</dt>" not in (await client.get(f"/quan-tri/luot-dang/{furnished.delivery(scene).id}")).text
+        )
