@@ -25,8 +25,9 @@ from tests.chaos.living import BORN, DONE, Order, live, warm
 from tests.chaos.world import World
 
 SHORTEST, LONGEST = 0.07, 0.42
-"""Seconds of work after which one of three workers is killed, three times that where there is one; on a busy machine as
-many times longer as its start took longer."""
+"""Seconds of work after which a life is killed; on a busy machine as many times longer as its start took longer."""
+LONELY = 2.0
+"""How many times longer a life works that has nobody beside it."""
 CALM_START = 0.1
 UNBORN = 0.1
 """The share of lives that are killed while they still begin."""
@@ -129,18 +130,18 @@ class Mother:
 
 
 def _storm(mother: Mother, kills: int, workers: int, chance: Random, seconds: float) -> Storm:
-    began, killed = time.monotonic(), 0
+    began, killed, over = time.monotonic(), 0, None
     lives = [_Life(mother, chance) for _ in range(workers)]
     while killed < kills and time.monotonic() < began + seconds:
         position = chance.randrange(workers)
-        lives[position].let_work(chance, 3 / workers)
+        lives[position].let_work(chance, LONELY if workers == 1 else 1.0)
         over = _end(lives[position].pid)
         if over == DONE:
             lives.pop(position)
             break
         killed += 1
         lives[position] = _Life(mother, chance)
-    finished = _let_finish([life.pid for life in lives], began + seconds)
+    finished = _let_finish([life.pid for life in lives], began + seconds) or over == DONE
     return Storm(killed, finished, time.monotonic() - began)
 
 
