@@ -7,12 +7,14 @@ import html as escaping
 import re
 
 from channels.contract import Limits, Message, Part, Picture, PictureSpec, Problem
+from channels.lengths import too_little, too_much
 from content.document import Block, Document, html, plain
 from content.text import cut, length, squeeze
 
 KIND = "email"
 SUBJECT_SHOWN = 70
 CLIPPED_BYTES = 90_000
+NAMES = {"title": "Tiêu đề thư", "body": "Nội dung thư"}
 LIMITS = Limits(
     title=200,
     text=100_000,
@@ -76,28 +78,7 @@ def _plain(own: Document, link: str | None) -> str:
 def problems(message: Message) -> list[Problem]:
     """What would keep a letter from being read, in Vietnamese."""
     part = message.parts[0]
-    return [*_too_little(part), *_too_much(part), *_hard_to_read(part)]
-
-
-def _too_little(part: Part) -> list[Problem]:
-    found = []
-    if not part.title:
-        found.append(Problem(level="error", field="title", text="Thư chưa có tiêu đề; hãy nhập tiêu đề."))
-    if not part.body.strip():
-        found.append(Problem(level="error", text="Thư chưa có nội dung; hãy nhập nội dung."))
-    return found
-
-
-def _too_much(part: Part) -> list[Problem]:
-    limits = (
-        ("title", "Tiêu đề thư", length(part.title), LIMITS.title),
-        ("body", "Nội dung thư", length(part.body), LIMITS.text),
-    )
-    return [
-        Problem(level="error", field=field, text=f"{name} dài {size} ký tự, tối đa {limit} ký tự; hãy rút gọn.")
-        for field, name, size, limit in limits
-        if limit and size > limit
-    ]
+    return [*too_little(part, "Thư"), *too_much(part, LIMITS, NAMES), *_hard_to_read(part)]
 
 
 def _hard_to_read(part: Part) -> list[Problem]:

@@ -3,8 +3,9 @@
 import html as escaping
 
 from channels.contract import Limits, Message, Part, Picture, PictureSpec, Problem
+from channels.lengths import too_much
 from content.document import Document, html, plain
-from content.text import cut, length, nfc, squeeze
+from content.text import cut, nfc, squeeze
 
 KIND = "webhook"
 SUMMARY_LIMIT = 1_000
@@ -63,15 +64,7 @@ def _action(said: Document) -> str:
 def problems(message: Message) -> list[Problem]:
     """What is missing or too long; every limit is ours, because a receiver says its own only by refusing."""
     part = message.parts[0]
-    found = [
-        Problem(level="error", field=field, text=f"{name} dài {size} ký tự, tối đa {limit} ký tự; hãy rút gọn.")
-        for field, name, size, limit in (
-            ("title", "Tiêu đề", length(part.title), LIMITS.title or 0),
-            ("summary", "Tóm tắt", length(part.summary), LIMITS.summary or 0),
-            ("body", "Nội dung", length(part.body), LIMITS.text or 0),
-        )
-        if size > limit
-    ]
+    found = too_much(part, LIMITS, {"title": "Tiêu đề", "summary": "Tóm tắt", "body": "Nội dung"})
     if not part.body.strip():
         found.append(Problem(level="error", text="Bài chưa có nội dung; hãy viết ít nhất một đoạn."))
     if any(not picture.alt.strip() for picture in part.pictures):

@@ -6,11 +6,13 @@ from datetime import datetime
 from zoneinfo import ZoneInfo
 
 from channels.contract import Limits, Message, Part, Picture, PictureSpec, Problem
+from channels.lengths import too_little, too_much
 from content.document import Document, html
 from content.text import cut, length, slug, squeeze
 
 KIND = "website"
 SUMMARY_SHOWN = 160
+NAMES = {"title": "Tiêu đề", "summary": "Tóm tắt", "body": "Nội dung bài"}
 LIMITS = Limits(
     title=200,
     summary=500,
@@ -60,29 +62,7 @@ def path(title: str, key: str, due_at: datetime) -> str:
 def validate(message: Message) -> list[Problem]:
     """Problems of an article: missing words are errors; what only reads or shows badly is a warning."""
     part = message.parts[0]
-    return [*_too_little(part), *_too_much(part), *_hard_to_use(part)]
-
-
-def _too_little(part: Part) -> list[Problem]:
-    problems = []
-    if not part.title:
-        problems.append(Problem(level="error", field="title", text="Bài chưa có tiêu đề; hãy nhập tiêu đề."))
-    if not part.body.strip():
-        problems.append(Problem(level="error", text="Bài chưa có nội dung; hãy nhập nội dung."))
-    return problems
-
-
-def _too_much(part: Part) -> list[Problem]:
-    found = (
-        ("title", "Tiêu đề", length(part.title), LIMITS.title or 0),
-        ("summary", "Tóm tắt", length(part.summary), LIMITS.summary or 0),
-        ("body", "Nội dung bài", length(part.body), LIMITS.text or 0),
-    )
-    return [
-        Problem(level="error", field=field, text=f"{name} dài {size} ký tự, tối đa {limit} ký tự; hãy rút gọn.")
-        for field, name, size, limit in found
-        if size > limit
-    ]
+    return [*too_little(part, "Bài"), *too_much(part, LIMITS, NAMES), *_hard_to_use(part)]
 
 
 def _hard_to_use(part: Part) -> list[Problem]:

@@ -5,10 +5,12 @@ import html as escaping
 from typing import Any
 
 from channels.contract import Limits, Message, Part, Picture, PictureSpec, Problem
+from channels.lengths import too_little, too_much
 from content.document import Document, html
-from content.text import cut, length, nfc, slug, squeeze
+from content.text import cut, nfc, slug, squeeze
 
 KIND = "wordpress"
+NAMES = {"title": "Tiêu đề", "summary": "Tóm tắt", "body": "Nội dung bài"}
 LIMITS = Limits(
     title=200,
     summary=500,
@@ -104,28 +106,10 @@ def _figure(url: str, picture: Picture) -> str:
 def problems(message: Message) -> list[Problem]:
     """What is missing, too long, or hard to use; WordPress itself sets no limits, these are the ward's."""
     part = message.parts[0]
-    return [*_too_little(part), *_too_much(part), *(problem for one in part.pictures for problem in _picture(one))]
-
-
-def _too_little(part: Part) -> list[Problem]:
-    found = []
-    if not part.title:
-        found.append(Problem(level="error", field="title", text="Bài chưa có tiêu đề; hãy nhập tiêu đề."))
-    if not part.body.strip():
-        found.append(Problem(level="error", text="Bài chưa có nội dung; hãy viết ít nhất một đoạn."))
-    return found
-
-
-def _too_much(part: Part) -> list[Problem]:
-    sizes = (
-        ("title", "Tiêu đề", length(part.title), LIMITS.title or 0),
-        ("summary", "Tóm tắt", length(part.summary), LIMITS.summary or 0),
-        ("body", "Nội dung bài", length(part.body), LIMITS.text or 0),
-    )
     return [
-        Problem(level="error", field=field, text=f"{words} dài {size} ký tự, tối đa {limit} ký tự; hãy rút gọn.")
-        for field, words, size, limit in sizes
-        if size > limit
+        *too_little(part, "Bài"),
+        *too_much(part, LIMITS, NAMES),
+        *(problem for one in part.pictures for problem in _picture(one)),
     ]
 
 
