@@ -82,7 +82,7 @@ def found_ward(settings: Settings, store: Store, plan: Plan) -> list[str]:
         ward, _ = wards.found(session, by, plan, f"{place.site_url}/{plan.ward.slug}/", utc_now().date(), now)
         taken = set(session.exec(select(Outlet.kind).where(Outlet.ward_id == ward.id)).all())
         for kind, channel in kinds().items():
-            if kind in taken or channel.rehearsal().twin is not None:
+            if kind in taken or not channel.rehearsal().real:
                 continue
             name = f"{channel.name} {ward.name}"
             outlets.connect(

@@ -191,6 +191,11 @@ class Rehearsal:
     def __init__(self, kind: str) -> None:
         self.kind = kind
 
+    @property
+    def real(self) -> bool:
+        """Whether its settings are those of real work too: the channel needs nobody's account and no twin."""
+        return self.twin is None
+
     def settings(self, place: Place) -> dict[str, Any]:
         """The outlet's settings (secrets included) with which the channel runs in this place."""
         raise NotImplementedError

@@ -27,6 +27,11 @@ class LoudspeakerRehearsal(Rehearsal):
         super().__init__(kind)
         self.transport = transport
 
+    @property
+    def real(self) -> bool:
+        """The folder is the ward's own; every other way plays on the twin's devices."""
+        return self.transport == "folder"
+
     def settings(self, place: Place) -> dict[str, Any]:
         """The outlet's settings: programmes below the place's folder, the ward's name as it is spoken."""
         plain = {"folder": str(_folder(place)), "ward": _spoken(place.account)}
