@@ -315,7 +315,7 @@ class Daemon:
         self.lease.renewed(asked_at)
 
     def _mark(self, column: str) -> None:
-        with self.courier.store.write() as session:
+        with self.courier.store.write("mark") as session:
             worker = session.get_one(Worker, self.courier.epoch)
             setattr(worker, column, self.courier.desk.now())
             session.add(worker)

@@ -37,6 +37,8 @@ MUST = frozenset(
      for side in ("before", "after")] + ["wire.leaving", "wire.first_byte", "wire.last_byte", "wire.answered"]
 )  # fmt: skip
 """The moments that must be among those seen: a point that vanishes from the product would else be tested by nobody."""
+BY_THE_CLOCK = ("mark:", "write:")
+"""The moments of beats that come by the clock: how often a short life passes them depends on the machine."""
 PASSINGS = 3
 """Of a point that is passed again and again while nothing happens, so many passings are cases."""
 STRETCH_SECONDS = 500
@@ -228,7 +230,7 @@ def _result(
     tally: Tally, found: list[Violation], finished: bool, wanted: int, dialect: str, seconds: float
 ) -> Result:  # fmt: skip
     points = {case[3] for case in tally.cases}
-    hits = {point: tally.hits.get(point, 0) for point in sorted(points)}
+    hits = {point: tally.hits.get(point, 0) for point in sorted(points) if not point.startswith(BY_THE_CLOCK)}
     thin = {point: number for point, number in hits.items() if number < wanted} if finished else {}
     each = [violation.invariant for violation in found]
     counts: dict[str, int | float | str] = {
