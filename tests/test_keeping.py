@@ -169,4 +169,4 @@ def test_the_doctor_ends_with_1_for_an_outlet_that_does_not_answer_or_is_paused(
     with closing(sqlite3.connect(ward / "data" / "lantoa.db")) as connection, connection:
         connection.execute("update outlet set state = 'paused', paused_reason = 'Đổi người'")
     code, said = _run(ward, "doctor", "--no-network")
-    assert code == 1 and "đang tạm dừng (Đổi người)\n  → " in said and said.count("✗") == 1, said
+    assert code == 1 and "đang tạm dừng (Đổi người)\n  → " in said and said.count("✗") == 2, said
