@@ -45,8 +45,7 @@ class Steps:
         """The one visible step: to everybody at once, or, where the channel fans out, to one recipient."""
         if Capability.FAN_OUT in channel.capabilities:
             return await channel.send(message, self.recipient, sha256(message.key.encode()).hexdigest()[:32])
-        promise(isinstance(handle, Handle), f"stage() must end with a Handle; it ended with {handle!r}")
-        return await channel.publish(message, 0, handle, ())  # type: ignore[arg-type]
+        return await channel.publish(message, 0, _ready(handle), ())
 
     @asynccontextmanager
     async def _open(self, scene: Scene, timeout: float = 5) -> AsyncIterator[Channel]:
@@ -88,10 +87,9 @@ class Steps:
         return (await self._lost(fault, channel, scene, message))[1]
 
     async def _lost(self, fault: FaultKind, channel: Channel, scene: Scene, message: Message) -> tuple[Handle, Outcome]:
-        handle = await self._staged(channel, scene, message)
-        promise(isinstance(handle, Handle), f"stage() must end with a Handle; it ended with {handle!r}")
+        handle = _ready(await self._staged(channel, scene, message))
         await scene.order(channel.kind, fault, self.visible_path)
-        return handle, await self._step(channel, message, handle)  # type: ignore[return-value]
+        return handle, await self._step(channel, message, handle)
 
     async def _settled(self, channel: Channel, scene: Scene, message: Message, handle: Handle) -> Found:
         since = scene.clock()
@@ -121,3 +119,9 @@ class Steps:
 
     async def _copies(self, scene: Scene, message: Message) -> list[Trace]:
         return [trace for trace in await scene.traces(self.channel.kind) if message.parts[0].marker in trace.text]
+
+
+def _ready(handle: Handle | Outcome) -> Handle:
+    promise(isinstance(handle, Handle), f"stage() must end with a Handle; it ended with {handle!r}")
+    assert isinstance(handle, Handle)  # noqa: S101 - for the type checker
+    return handle

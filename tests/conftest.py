@@ -1,5 +1,6 @@
 """The cast and the places of the tests: real SQLite, real PostgreSQL, a clock that is handed in."""
 
+import os
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -11,6 +12,26 @@ from sqlalchemy import create_engine
 from sqlalchemy.engine import make_url
 
 from store.engine import Store
+
+_without_tools: list[str] = []
+
+
+def pytest_runtest_logreport(report: pytest.TestReport) -> None:
+    """Note what was left out because a tool is not there («needs …»)."""
+    if report.skipped and isinstance(report.longrepr, tuple) and "needs " in report.longrepr[2]:
+        _without_tools.append(f"{report.nodeid}: {report.longrepr[2]}")
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """``make test`` has installed every tool: there, whatever is left out for want of one is a failure."""
+    if _without_tools and os.environ.get("LANTOA_EVERY_TEST"):
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Name what was left out for want of a tool."""
+    for line in _without_tools:
+        terminalreporter.write_line(f"left out for want of a tool: {line}")
 
 
 class FakeClock:

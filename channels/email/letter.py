@@ -102,7 +102,7 @@ def _ways(way: Way) -> bytes:
 def _put_pictures(
     made: EmailMessage, pictures: tuple[Picture, ...], cids: dict[str, str], shelf: Callable[[str], bytes]
 ) -> None:
-    page = made.get_payload()[1]  # type: ignore[index]
+    page = made.get_body(("html",))
     assert isinstance(page, EmailMessage)  # noqa: S101
     for number, picture in enumerate(pictures, 1):
         main, _, sub = picture.mime.partition("/")

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlmodel import select
+from sqlmodel import col, select
 
 from campaigns import connecting, doctoring, outlets, trying
 from campaigns.audit import MACHINE, verify
@@ -88,7 +88,7 @@ async def test_a_trial_is_made_once_however_many_ask_and_the_log_holds(
 
     async def publish(self: Scripted, message: Any, *_: Any) -> Published:
         with house.store.read() as session:
-            newest = session.exec(select(AuditEvent).order_by(AuditEvent.id.desc())).first()  # type: ignore[union-attr]
+            newest = session.exec(select(AuditEvent).order_by(col(AuditEvent.id).desc())).first()
             assert newest is not None and newest.action == "outlet.trial_wire", (
                 "the intent stands before the first byte"
             )

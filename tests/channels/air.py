@@ -62,25 +62,34 @@ def icecast(folder: Path, silence: bytes) -> Iterator[Icecast]:
     (folder / "icecast.xml").write_text(ICECAST.format(port=port, password=PASSWORD, folder=folder), "utf-8")
     for path in [*folder.parents[:3], folder, *folder.rglob("*")]:
         path.chmod(0o777)
-    process = subprocess.Popen(
-        [program, "-c", str(folder / "icecast.xml")], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-    )
+    process = _started([program, "-c", str(folder / "icecast.xml")], port)
     try:
-        _until_open(port)
         yield Icecast(port, process)
     finally:
         process.kill()
         process.wait()
 
 
-def _until_open(port: int) -> None:
+def _started(command: list[str], port: int) -> "subprocess.Popen[bytes]":
+    """A running icecast2. 2.4.4 with a fallback file dies by SIGSEGV in about one start of 17 (9 of 150 measured)."""
+    for _ in range(5):
+        process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        if _listens(process, port):
+            return process
+        process.kill()
+    raise AssertionError("icecast2 does not listen after five starts")
+
+
+def _listens(process: "subprocess.Popen[bytes]", port: int) -> bool:
     for _ in range(200):
         try:
             socket.create_connection(("127.0.0.1", port), 0.2).close()
-            return
+            return True
         except OSError:
+            if process.poll() is not None:
+                return False
             time.sleep(0.05)
-    raise AssertionError("icecast2 does not listen")
+    return False
 
 
 class Listener(threading.Thread):
