@@ -14,6 +14,8 @@ from pydantic import BaseModel, ConfigDict
 from channels.afterwards import Record as Record
 from channels.afterwards import Return as Return
 from channels.consents import Consent as Consent
+from channels.message import Clip as Clip
+from channels.message import ClipLimits as ClipLimits
 from channels.message import Limits as Limits
 from channels.message import Message as Message
 from channels.message import Part as Part
@@ -44,7 +46,9 @@ class Capability(StrEnum):
 
     TEXT = "text"
     PHOTO = "photo"
+    VIDEO = "video"
     AUDIO = "audio"
+    PIN = "pin"
     STAGE = "stage"
     FIND = "find"
     MEASURE = "measure"
@@ -170,6 +174,13 @@ class Channel:
         """
         raise NotImplementedError
 
+    def render_clip(self, document: Document, key: str, clip: Clip, pictures: tuple[Picture, ...] = ()) -> Message:
+        """The document with the post's video or sound, asked where ``limits`` take such a clip; pure.
+
+        ``pictures`` are the post's own, for a channel that shows both.
+        """
+        raise NotImplementedError
+
     def address(self, message: Message) -> str | None:
         """The public address that the message will have, where it is known beforehand; pure.
 
@@ -266,6 +277,13 @@ class Channel:
     async def measure(self, remote_id: str) -> Measure:
         """What the post reached so far."""
         return Measure()
+
+    async def pin(self, remote_id: str) -> Outcome:
+        """Keep a published part at the top of the outlet (``Capability.PIN``); ``Published`` says that it is.
+
+        Repeatable, tried once, and whatever comes of it: the post is out.
+        """
+        return Refused(reason=Reason.REJECTED, detail="Nền tảng này không cho ghim bài tự động.")
 
     async def withdraw(self, remote_id: str) -> Outcome:
         """Take the post down; ``Published`` carries the id that is now gone."""

@@ -28,10 +28,19 @@ class Quota(Value):
     seconds: int = Field(gt=0)
 
 
+class ClipLimits(Value):
+    """What a platform takes of a video or a sound file: bytes, and seconds."""
+
+    max_bytes: int
+    min_seconds: float = 0
+    max_seconds: float | None = None
+
+
 class Limits(Value):
     """The platform's own limits, in its own units, with the page that states them.
 
     ``pictures`` is how many pictures one part can carry; the core gives a channel no more of a post's pictures than that.
+    ``video`` and ``audio`` stand where a part can carry such a clip (``Capability.VIDEO``, ``Capability.AUDIO``).
     """
 
     title: int | None = None
@@ -41,6 +50,8 @@ class Limits(Value):
     parts: int = 1
     picture: PictureSpec | None = None
     pictures: int = Field(default=1, ge=1)
+    video: ClipLimits | None = None
+    audio: ClipLimits | None = None
     audience_hours: tuple[int, int] | None = None
     quotas: tuple[Quota, ...] = ()
     source: str
@@ -56,6 +67,29 @@ class Picture(Value):
     alt: str
 
 
+class Clip(Value):
+    """A stored video (MP4) or sound (MP3): its bytes are fetched from the shelf by ``sha256``; ``size`` is how many.
+
+    ``about`` says what is seen and heard, for those who cannot; ``poster`` is a frame of the video.
+    """
+
+    kind: Literal["video", "audio"]
+    sha256: str
+    mime: str
+    size: int
+    seconds: float
+    width: int = 0
+    height: int = 0
+    title: str = ""
+    about: str = ""
+    poster: Picture | None = None
+
+    @property
+    def carrying_seconds(self) -> float:
+        """How long its bytes may take beyond a message without them: as long as a line of 2 Mbit/s needs."""
+        return self.size / 250_000
+
+
 class Part(Value):
     """One visible step: what a reader sees as one post. ``body`` is ready for the wire in ``format``.
 
@@ -67,6 +101,7 @@ class Part(Value):
     title: str = ""
     summary: str = ""
     pictures: tuple[Picture, ...] = ()
+    clip: Clip | None = None
     link: str | None = None
     marker: str = ""
 
@@ -91,6 +126,7 @@ class Message(Value):
     key: str
     parts: tuple[Part, ...] = Field(min_length=1)
     due_at: datetime | None = None
+    pin: bool = False
     extra: dict[str, Any] = {}
 
 

@@ -186,17 +186,19 @@ class Wire:
         """One more client with the same guard and limits, for another event loop."""
         return Wire(self.guard, self.timeout, self.max_bytes, self.user_agent)
 
-    async def call(self, method: str, url: str, *, visible: bool = False, **request: Any) -> Seen:
+    async def call(self, method: str, url: str, *, visible: bool = False, longer: float = 0, **request: Any) -> Seen:
         """One request, tried once. ``request`` takes httpx's params, headers, json, data, files, content.
+
+        ``longer`` gives a large body so many seconds more than the usual whole.
 
         Kept connections go stale: the faster transport then repeats a GET, PUT or DELETE (never a POST) by itself;
         a visible call is never repeated. An address that the guard refuses is a Silence of the kind REFUSED: nothing was sent.
         """
         if not visible:
-            return await self._send(self._shared_client(), method, url, request, None)
+            return await self._send(self._shared_client(), method, url, request, None, longer)
         transport = self.visible_transport()
         async with self._client(transport) as client:
-            return await self._send(client, method, url, request, transport)
+            return await self._send(client, method, url, request, transport, longer)
 
     async def post(self, url: str, body: bytes, headers: Mapping[str, str]) -> Seen:
         """One POST on a kept connection, for sending one message to many: never repeated, no redirect followed.
@@ -292,11 +294,12 @@ class Wire:
         url: str,
         request: dict[str, Any],
         visible: VisibleTransport | None,
+        longer: float,
     ) -> Seen:
         try:
             target = self._checked(url)
             async with (
-                asyncio.timeout(self.timeout * 2),
+                asyncio.timeout(self.timeout * 2 + longer),
                 client.stream(method, target, **request) as response,
             ):
                 body = await self._body(response)

@@ -1,0 +1,39 @@
+"""Tiny films and sounds for tests, made by ffmpeg itself: a moving test picture with a tone."""
+
+import subprocess
+import tempfile
+from functools import cache
+from pathlib import Path
+
+import imageio_ffmpeg
+
+
+@cache
+def film(seconds: float = 2, size: str = "320x180", form: str = "mp4", *more: str, sound: bool = True) -> bytes:
+    """A film of so many seconds in ``form`` (mp4, mov, webm); ``more`` are options for the output."""
+    coded = ("-c:v", "libvpx", "-b:v", "200k") if form == "webm" else ("-c:v", "libx264", "-preset", "ultrafast")
+    tone = ("-f", "lavfi", "-i", f"sine=440:duration={seconds}") if sound else ()
+    given = ("-f", "lavfi", "-i", f"testsrc2=size={size}:rate=25:duration={seconds}", *tone)
+    return _made(f"film.{form}", *given, *coded, "-pix_fmt", "yuv420p", *more)
+
+
+@cache
+def sound(seconds: float = 2, form: str = "mp3", *more: str) -> bytes:
+    """A tone of so many seconds in ``form`` (mp3, m4a, wav)."""
+    return _made(f"sound.{form}", "-f", "lavfi", "-i", f"sine=440:duration={seconds}", *more)
+
+
+def report(data: bytes, folder: Path, name: str = "seen.mp4") -> str:
+    """What ffmpeg tells of a file: its streams and every word of its metadata."""
+    path = folder / name
+    path.write_bytes(data)
+    done = subprocess.run([imageio_ffmpeg.get_ffmpeg_exe(), "-hide_banner", "-i", str(path)], capture_output=True)
+    return done.stderr.decode("utf-8", "replace")
+
+
+def _made(name: str, *options: str) -> bytes:
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / name
+        command = [imageio_ffmpeg.get_ffmpeg_exe(), "-nostdin", "-loglevel", "error", "-y", *options, str(path)]
+        subprocess.run(command, check=True)
+        return path.read_bytes()
