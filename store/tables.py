@@ -675,3 +675,6 @@ class Worker(SQLModel, table=True):
     seen_at: datetime = Field(sa_type=Utc)
     passed_at: datetime | None = Field(default=None, sa_type=Utc)
     stopped_at: datetime | None = Field(default=None, sa_type=Utc)
+
+
+import store.notices  # noqa: E402, F401 - the rest of the schema; it needs ``Utc``, so it comes last
