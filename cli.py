@@ -56,6 +56,7 @@ CAN = {
     Capability.FIND: "tra cứu lại",
     Capability.MEASURE: "đo",
     Capability.WITHDRAW: "gỡ bài",
+    Capability.AMEND: "đính chính",
     Capability.RENEW: "gia hạn quyền",
     Capability.FAN_OUT: "gửi từng người",
     Capability.RETURNS: "đọc thư trả lại",

@@ -18,7 +18,7 @@ from typing import ClassVar, get_args
 from pydantic import SecretStr, ValidationError
 
 from channels import pages
-from channels.conformance_steps import Steps
+from channels.conformance_amending import Amending
 from channels.conformance_steps import document as document
 from channels.conformance_steps import promise as promise
 from channels.contract import (
@@ -43,13 +43,14 @@ _VERBS = {
     Capability.FIND: "find",
     Capability.MEASURE: "measure",
     Capability.WITHDRAW: "withdraw",
+    Capability.AMEND: "amend",
     Capability.RENEW: "renew",
     Capability.FAN_OUT: "send",
     Capability.RETURNS: "returns",
 }
 
 
-class Conformance(Steps):
+class Conformance(Amending):
     """The suite. ``visible_path`` is part of the path of the one visible call, ``stage_path`` of a hidden one."""
 
     stage_path: ClassVar[str] = ""
@@ -318,6 +319,8 @@ class Conformance(Steps):
         faults: tuple[FaultKind, ...] = ("refuse", "expire_token", "drop_after", "error_after", "garbage")
         for number, fault in enumerate(faults, 30):
             yield await self._under(fault, channel, scene, self.message(channel, scene, number))
+        async for outcome in self._amend_outcomes(channel, scene):
+            yield outcome
         yield await channel.health()
         with scene.elsewhere() as nowhere:
             async with self._open(nowhere) as deaf:

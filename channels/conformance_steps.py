@@ -4,6 +4,7 @@ import asyncio
 import unicodedata
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from hashlib import sha256
 from typing import ClassVar
 
@@ -13,6 +14,12 @@ from channels.twin import FaultKind, Trace
 from content.document import Document, Source, read
 
 _BODY = "Bộ phận Một cửa **làm việc cả sáng thứ Bảy**.\n\n- Nộp hồ sơ trực tuyến\n- Nhận kết quả tại nhà"
+
+
+AMENDED_WORDS = "chỉ làm việc sáng thứ Bảy"
+"""What stands in the amended document and not in the first one."""
+
+_AMENDED = _BODY.replace("làm việc cả sáng thứ Bảy", AMENDED_WORDS)
 
 
 def promise(kept: object, broken: str) -> None:
@@ -32,6 +39,13 @@ def document(number: int) -> Document:
         source=Source("Ủy ban nhân dân phường"),
         hashtags=("#HảiPhòng",),
     )
+
+
+def amended(number: int) -> Document:
+    """The same text, put right: another title and other words in its body."""
+    _, blocks = read(_AMENDED)
+    title = unicodedata.normalize("NFD", f"Thông báo số {number} của phường (đã đính chính)")
+    return replace(document(number), title=title, blocks=blocks)
 
 
 class Steps:

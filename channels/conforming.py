@@ -26,9 +26,9 @@ class Verdict:
     broken: str = ""
 
 
-def suite(kind: type[Channel], visible_path: str, stage_path: str = "") -> Conformance:
-    """The suite for one channel; the paths are parts of the paths of its visible and its hidden call."""
-    named = {"channel": kind, "visible_path": visible_path, "stage_path": stage_path}
+def suite(kind: type[Channel], visible_path: str, stage_path: str = "", amend_path: str = "") -> Conformance:
+    """The suite for one channel; the paths are parts of the paths of its visible, its hidden and its amending call."""
+    named = {"channel": kind, "visible_path": visible_path, "stage_path": stage_path, "amend_path": amend_path}
     made: Conformance = type("Suite", (Conformance,), named)()
     return made
 
@@ -60,9 +60,10 @@ def main() -> None:
     reader.add_argument("kind", help="an installed channel, as «lantoa channels» names it")
     reader.add_argument("--visible", required=True, help="part of the path of the one visible call, /api/v1/statuses")
     reader.add_argument("--stage", default="", help="part of the path of a hidden call, where the channel stages")
+    reader.add_argument("--amend", default="", help="part of the path of the amending call, where it is another")
     given = reader.parse_args()
     try:
-        held_to = suite(channel(given.kind), given.visible, given.stage)
+        held_to = suite(channel(given.kind), given.visible, given.stage, given.amend)
     except KeyError as error:
         sys.stderr.write(f"{error.args[0]}\n")
         raise SystemExit(2) from error

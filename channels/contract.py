@@ -16,6 +16,7 @@ from channels.afterwards import Return as Return
 from channels.consents import Consent as Consent
 from channels.message import Clip as Clip
 from channels.message import ClipLimits as ClipLimits
+from channels.message import Correction as Correction
 from channels.message import Limits as Limits
 from channels.message import Message as Message
 from channels.message import Part as Part
@@ -53,6 +54,7 @@ class Capability(StrEnum):
     FIND = "find"
     MEASURE = "measure"
     WITHDRAW = "withdraw"
+    AMEND = "amend"
     RENEW = "renew"
     FAN_OUT = "fan_out"
     RETURNS = "returns"
@@ -85,6 +87,10 @@ class Grassroots(StrEnum):
 
 AIR_SECONDS = "Thời lượng phát (giây)"
 """The name under which a channel that is heard tells a delivery's air time; reports add it up into minutes."""
+
+
+FIXED = "Kênh này không cho sửa bài đã đăng. Hãy gỡ bài rồi đăng bài mới, hoặc đăng thêm một tin đính chính."
+"""What is said of a channel that cannot change what is out and has no words of its own for it."""
 
 
 class Shelf(Protocol):
@@ -288,6 +294,18 @@ class Channel:
     async def withdraw(self, remote_id: str) -> Outcome:
         """Take the post down; ``Published`` carries the id that is now gone."""
         return Refused(reason=Reason.REJECTED, detail="Nền tảng này không cho gỡ bài tự động.")
+
+    async def amend(self, message: Message, part: int, remote_id: str) -> Outcome:
+        """Put the words of an amended message in the place of a part that is out; ``message.correction`` says why and when.
+
+        Pictures stay as they are. The same words twice are the same post, so it may be repeated; what is no longer
+        there is never made anew (Refused, NOT_FOUND). ``Published`` carries the same id; Pending: taken, ask again.
+        """
+        return Refused(reason=Reason.REJECTED, detail="Nền tảng này không cho sửa bài đã đăng.")
+
+    def fixed(self, message: Message) -> str:
+        """Why what is out cannot be amended at this very outlet, and what to do instead, in Vietnamese; empty where it can. Pure."""
+        return "" if Capability.AMEND in self.capabilities else FIXED
 
     async def health(self) -> Reason | None:
         """Why the outlet cannot be used now, or None."""

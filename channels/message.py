@@ -119,8 +119,18 @@ class Part(Value):
         return self.pictures[0] if self.pictures else None
 
 
+class Correction(Value):
+    """What a reader is told of an amended message: why it was changed, and when that was decided."""
+
+    note: str
+    at: datetime
+
+
 class Message(Value):
-    """One delivery as it will go out, frozen before the first attempt; ``key`` is unique per delivery."""
+    """One delivery as it will go out, frozen before the first attempt; ``key`` is unique per delivery.
+
+    ``correction`` is there where the message takes the place of one that is out.
+    """
 
     kind: str
     key: str
@@ -128,6 +138,7 @@ class Message(Value):
     due_at: datetime | None = None
     pin: bool = False
     extra: dict[str, Any] = {}
+    correction: Correction | None = None
 
 
 class Problem(Value):

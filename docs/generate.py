@@ -38,6 +38,7 @@ CAPABILITIES = {
     Capability.FIND: "Tra cứu lại",
     Capability.MEASURE: "Đo",
     Capability.WITHDRAW: "Gỡ",
+    Capability.AMEND: "Đính chính",
     Capability.RENEW: "Tự gia hạn kết nối",
     Capability.FAN_OUT: "Gửi từng người",
     Capability.RETURNS: "Đọc thư trả lại",

@@ -100,6 +100,7 @@ class Facebook(Channel):
             Capability.FIND,
             Capability.MEASURE,
             Capability.WITHDRAW,
+            Capability.AMEND,
         }
     )
     settings: FacebookSettings
@@ -261,6 +262,19 @@ class Facebook(Channel):
             if done and done.success
             else Unknown(detail="Facebook không xác nhận đã gỡ bài.")
         )
+
+    async def amend(self, message: Message, part: int, remote_id: str) -> Outcome:
+        """Put other words on the post; its photos and its link stay (https://developers.facebook.com/docs/pages-api/posts, read 2026-11-23).
+
+        Graph lets an application change only the posts that it made itself.
+        """
+        seen = await self._api().post(f"/{remote_id}", {"message": message.parts[part].body}, visible=True)
+        if not isinstance(seen, Answer):
+            return seen
+        done = seen.read(Done)
+        if done is None or not done.success:
+            return Unknown(detail="Facebook không xác nhận đã sửa bài.")
+        return Published(remote_id=remote_id)
 
     async def health(self) -> Reason | None:
         """Whether the page answers with this token; RATE_LIMITED from 80 % of any usage limit on."""

@@ -74,6 +74,7 @@ class FacebookTwin(Twin):
             Route("/{version}/{id}/posts", self._guarded(self.posts), methods=["GET"]),
             Route("/{version}/{id}/insights", self._guarded(self.insights), methods=["GET"]),
             Route("/{version}/{id}", self._guarded(self.node), methods=["GET"]),
+            Route("/{version}/{id}", self._guarded(self.amend), methods=["POST"]),
             Route("/{version}/{id}", self._guarded(self.remove), methods=["DELETE"]),
         ]
 
@@ -246,6 +247,16 @@ class FacebookTwin(Twin):
         if post is None:
             return _missing(request)
         self.state.put("facebook.post", post["id"], {**post, "gone": True})
+        return JSONResponse({"success": True})
+
+    async def amend(self, account: str, said: dict[str, Any], request: Request) -> Response:
+        """Put other words on a post; its photos and link stay."""
+        post, text = self._post(account, request.path_params["id"]), str(said.get("message", ""))
+        if post is None:
+            return _missing(request)
+        if not text or len(text) > TEXT_LIMIT:
+            return wrong(100, "Invalid parameter")
+        self.state.put("facebook.post", post["id"], {**post, "text": text})
         return JSONResponse({"success": True})
 
     async def page_page(self, request: Request) -> Response:

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from typing import Any, ClassVar
 
 from pydantic import Field, field_validator, model_validator
-from telegram import Bot, ChatMemberAdministrator, ChatMemberOwner, InputMediaPhoto, LinkPreviewOptions, ReplyParameters
+from telegram import Bot, ChatMemberAdministrator, ChatMemberOwner, InputMediaPhoto, ReplyParameters
 from telegram import Message as Sent
 from telegram.constants import ParseMode
 
@@ -36,7 +36,8 @@ from channels.contract import (
     Unknown,
 )
 from channels.telegram import preview
-from channels.telegram.api import Failure, ask, is_gone, outcome
+from channels.telegram.api import Failure, ask, is_gone, is_same, outcome
+from channels.telegram.editing import edit, link_shown
 from channels.telegram.render import ALBUM_LIMIT, CAPTION_LIMIT, PARTS_LIMIT, TEXT_LIMIT, problems, rendered
 from channels.twin import Rehearsal
 from channels.wire import Answer
@@ -95,7 +96,7 @@ class Telegram(Channel):
     name = "Telegram"
     certainty = Certainty.LOOKUP
     capabilities = frozenset(
-        {Capability.TEXT, Capability.PHOTO, Capability.FIND, Capability.MEASURE, Capability.WITHDRAW}
+        {Capability.TEXT, Capability.PHOTO, Capability.FIND, Capability.MEASURE, Capability.WITHDRAW, Capability.AMEND}
     )
     limits = Limits(
         text=TEXT_LIMIT,
@@ -175,7 +176,7 @@ class Telegram(Channel):
                 filename=_file_name(part.pictures[0]),
             )
             return (sent,)
-        shown = LinkPreviewOptions(url=part.link) if part.link and first else LinkPreviewOptions(is_disabled=True)
+        shown = link_shown(part, first)
         said = await bot.send_message(
             chat, part.body, parse_mode=ParseMode.HTML, reply_parameters=reply, link_preview_options=shown
         )
@@ -283,6 +284,22 @@ class Telegram(Channel):
             return Published(remote_id=remote_id) if done else Unknown(detail="Telegram không xác nhận đã gỡ.")
         result = outcome(done, self.tools.now())
         return Published(remote_id=remote_id) if is_gone(result) else result
+
+    async def amend(self, message: Message, part: int, remote_id: str) -> Outcome:
+        """Edit one message's text, or the caption of a photo or of an album's first photo; subscribers are not notified.
+
+        A bot may edit what it posted in a channel at any age; the 48 hours of the Bot API are for business messages
+        (https://core.telegram.org/bots/api#editmessagetext, read 2026-11-23).
+        """
+        chat, _, _ = remote_id.rpartition(":")
+        ids = _message_ids(remote_id)
+        if not chat or not ids:
+            return Refused(reason=Reason.NOT_FOUND, detail="Mã tin Telegram không đúng; hãy sửa tin trên kênh.")
+        said = message.parts[part]
+        done = await self._ask(lambda bot: edit(bot, chat, ids[0], said, first=part == 0))
+        if not isinstance(done, Failure):
+            return Published(remote_id=remote_id, url=self._url(chat, ids[0]))
+        return Published(remote_id=remote_id) if is_same(done) else outcome(done, self.tools.now())
 
     async def health(self) -> Reason | None:
         """Whether the token is valid, the channel is the one named, and the bot may post in it."""

@@ -135,6 +135,12 @@ _TOKEN = Refused(
     detail="Telegram không nhận mã của bot (token). Hãy lấy mã mới ở @BotFather rồi nhập lại trong phần Kênh.",
 )
 
+_UNEDITABLE = Refused(
+    reason=Reason.FORBIDDEN,
+    detail="Telegram không cho bot sửa tin này. Hãy sửa tin trên kênh, hoặc gỡ tin rồi đăng lại bản đúng.",
+)
+_SAME = "message is not modified"
+
 # Bot API descriptions, after «Bad Request: »; https://github.com/tdlib/telegram-bot-api telegram-bot-api/Client.cpp, 10.0
 _EXACT: dict[str, Refused] = {
     "chat not found": _NOT_FOUND,
@@ -155,6 +161,12 @@ _EXACT: dict[str, Refused] = {
     "wrong HTTP URL specified": _BAD_PICTURE,
     "message to delete not found": _GONE,
     "message to edit not found": _GONE,
+    "MESSAGE_ID_INVALID": _GONE,
+    "message can't be edited": _UNEDITABLE,
+    "MESSAGE_EDIT_TIME_EXPIRED": _UNEDITABLE,
+    "MESSAGE_AUTHOR_REQUIRED": _UNEDITABLE,
+    "there is no text in the message to edit": _UNEDITABLE,
+    "there is no caption in the message to edit": _UNEDITABLE,
     "message can't be deleted": _KEPT,
     "message can't be deleted for everyone": _KEPT,
 }
@@ -209,3 +221,16 @@ def _bad_request(error: ApiError) -> Refused:
 def is_gone(result: Outcome) -> bool:
     """Whether Telegram says that the message is no longer there."""
     return result == _GONE
+
+
+def is_same(failure: Failure) -> bool:
+    """Whether Telegram says that the message already reads so: what was asked for is done.
+
+    The description is the only place where it says this; with or without «: specified new message content …» after it.
+    """
+    error = failure.error
+    return (
+        error is not None
+        and error.error_code == 400
+        and error.description.removeprefix("Bad Request: ").startswith(_SAME)
+    )

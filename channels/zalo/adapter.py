@@ -9,14 +9,17 @@ from typing import Any, ClassVar
 
 from channels.contract import (
     EMPTY,
+    Bot,
     Capability,
     Certainty,
     Channel,
     Consent,
     Deferred,
     Figure,
+    Forged,
     Found,
     Handle,
+    Heard,
     Limits,
     Measure,
     Message,
@@ -31,12 +34,13 @@ from channels.contract import (
 )
 from channels.seen import invisible
 from channels.twin import Rehearsal
-from channels.zalo import broadcast, consent
+from channels.zalo import amending, broadcast, consent, events
 from channels.zalo.api import (
     OK,
     PROCESSING,
     Api,
     ArticleId,
+    Detail,
     Envelope,
     OfficialAccount,
     Sent,
@@ -75,7 +79,9 @@ class Zalo(Channel):
             Capability.FIND,
             Capability.MEASURE,
             Capability.WITHDRAW,
+            Capability.AMEND,
             Capability.RENEW,
+            Capability.EVENTS,
         }
     )
     settings: ZaloSettings
@@ -91,6 +97,17 @@ class Zalo(Channel):
         """One article, and its notice to followers where they are told; a title too long is kept whole for ``validate``."""
         made = article(document, key, pictures[: LIMITS.pictures], self.settings.author)
         return broadcast.with_broadcast(made, self.settings) if self.settings.broadcast == "followers" else made
+
+    def heard(self, headers: Mapping[str, str], body: bytes) -> Heard | Forged:
+        """An event that Zalo tells of the account, its signature proved first."""
+        return events.heard(self.settings, headers, body, self.tools.now())
+
+    @classmethod
+    def staff_bot(cls) -> type[Bot] | None:
+        """The Zalo Bot Platform's bot."""
+        from channels.zalo.bot import ZaloBot
+
+        return ZaloBot
 
     def home(self) -> str | None:
         """The account's page."""
@@ -301,6 +318,26 @@ class Zalo(Channel):
         if isinstance(seen, _FAILED):
             return seen
         return Published(remote_id=id) if seen.error == OK else after_code(seen.error, self.tools.now(), seen.message)
+
+    async def amend(self, message: Message, part: int, remote_id: str) -> Outcome:
+        """Update the article by its id and ask whether Zalo is through with it; what followers were told stays as it is.
+
+        An article that is not shown any more (hidden or removed on the platform) is left alone: an update would show it.
+        """
+        if remote_id.startswith(broadcast.PREFIX):
+            return Published(remote_id=remote_id)
+        standing = await amending.standing(self._api(), remote_id, self.tools.now())
+        if not isinstance(standing, Detail):
+            return standing
+        if standing.status != self.settings.visibility:
+            return Refused(reason=Reason.NOT_FOUND, detail="Bài đang ẩn trên Zalo nên không sửa; hãy xem lại trên OA.")
+        body = {**self._payload(message, part, self.settings.visibility), "id": remote_id}
+        seen = await self._api().post("/v2.0/article/update", body, visible=True)
+        if isinstance(seen, _FAILED):
+            return seen
+        if seen.error != OK:
+            return after_code(seen.error, self.tools.now(), seen.message)
+        return await self._shown(remote_id, seen)
 
     async def health(self) -> Reason | None:
         """Whether the account answers with this token."""

@@ -38,6 +38,7 @@ class TestZalo(Conformance):
 class TestFacebook(Conformance):
     channel = Facebook
     visible_path = "/feed"
+    amend_path = "_122"
     stage_path = "/photos"
 
 

@@ -132,6 +132,7 @@ class TestConformance(Conformance):
 
     channel = Telegram
     visible_path = "/sendPhoto"
+    amend_path = "/editMessage"
 
     def edges(self, channel: Channel) -> Iterator[tuple[str, int]]:
         yield "body", CAPTION_LIMIT  # the suite's message carries a picture
