@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
-.PHONY: setup dev run demo test check lint docs bench chaos lock clean browser tools channel
+.PHONY: setup dev run demo test check lint docs bench live chaos lock clean browser tools channel
 
 setup: .venv/.ready node_modules/.ready ## install the program into .venv
 
@@ -66,6 +66,9 @@ docs: dev ## write the generated tables of the docs again
 channel: dev ## a new channel's adapter, twin, tests and page: make channel kind=bangtin name="Bảng tin"
 	$(BIN)/python -m channels.scaffold "$(kind)" --name "$(name)" --day "$$(date +%d/%m/%Y)"
 	$(MAKE) setup docs
+
+live: dev ## hold the channels to their contract on the real platforms, with keys from the environment (docs/channels/live.md)
+	$(BIN)/python -m tests.live $(ONLY)
 
 chaos: dev ## the long crash tests; one alone: make chaos ONLY=R1 N=50 SEED=7
 	command -v strace >/dev/null || { apt-get update -qq && apt-get install -y -qq --no-install-recommends strace >/dev/null; }

@@ -17,6 +17,7 @@ from pydantic.fields import FieldInfo
 ROOT = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(ROOT), str(ROOT / "docs")]
 
+import live  # noqa: E402
 import proofs  # noqa: E402
 
 from campaigns.states import FINAL, LEGAL, State  # noqa: E402
@@ -33,7 +34,9 @@ SUPPORT = re.compile(r"\*\*Mức hỗ trợ: (thật|thử với bản sao)[^,*]
 CAPABILITIES = {
     Capability.TEXT: "Chữ",
     Capability.PHOTO: "Ảnh",
+    Capability.VIDEO: "Video",
     Capability.AUDIO: "Âm thanh",
+    Capability.PIN: "Ghim",
     Capability.STAGE: "Chuẩn bị trước",
     Capability.FIND: "Tra cứu lại",
     Capability.MEASURE: "Đo",
@@ -56,6 +59,7 @@ def pages() -> dict[Path, str]:
     made = {
         DOCS / "settings.md": settings(),
         DOCS / "channels" / "index.md": channels(),
+        DOCS / "channels" / "live.md": f"{NOTE}{live.page(kinds())}",
         DOCS / "states.md": states(),
         DOCS / "commands.md": commands(),
         ROOT / "README.md": proved((ROOT / "README.md").read_text("utf-8")),
@@ -148,8 +152,9 @@ def channels() -> str:
     classes = [("Hạng", "Khi mất câu trả lời"), *((c.value, words) for c, words in CERTAINTIES.items())]
     return (
         f"{NOTE}# Các kênh\n\n## Làm được gì\n\n{_table(can)}\n## Hứa gì\n\n{_table(promised)}\n{_table(classes)}\n"
-        "Mức hỗ trợ: **thật** là đã chạy với nền tảng thật; **thử với bản sao** là đã chạy với bản sao của nền tảng, "
-        f"giữ đúng giới hạn và lỗi đã biết, nhưng chưa chạy với nền tảng thật.\n\n## Giới hạn\n\n{_table(limits)}\n"
+        "Mức hỗ trợ: **thử thật** là đã chạy với nền tảng, máy chủ hoặc phần mềm thật; **thử với bản sao** là đã chạy với bản sao "
+        "của nền tảng, giữ đúng giới hạn và lỗi đã biết, nhưng chưa chạy với nền tảng thật. Có khóa của nền tảng thì tự thử thật "
+        f"được: xem [Thử với nền tảng thật](live.md).\n\n## Giới hạn\n\n{_table(limits)}\n"
         "Số đếm theo đơn vị riêng của từng nền tảng (trang của kênh nói rõ); «–» là nền tảng không có mục đó hoặc không công bố.\n"
     )
 
@@ -159,9 +164,13 @@ def _linked(kind: str, one: type[Channel]) -> str:
 
 
 def _support(kind: str) -> str:
+    """The day of the last run on the real platform, else what the channel's own page says."""
+    tried = live.tried(DOCS / "evidence" / "live.json").get(kind)
+    if tried:
+        return f"thử thật ngày {tried}"
     page = DOCS / "channels" / f"{kind}.md"
     found = SUPPORT.search(page.read_text("utf-8")) if page.exists() else None
-    return f"{found.group(1)}, {found.group(2)}" if found else "chưa ghi"
+    return f"{found.group(1).replace('thật', 'thử thật')} ngày {found.group(2)}" if found else "chưa ghi"
 
 
 def _limits(one: type[Channel]) -> tuple[str, ...]:
