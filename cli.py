@@ -51,7 +51,9 @@ screen = Console()
 CAN = {
     Capability.TEXT: "chữ",
     Capability.PHOTO: "ảnh",
+    Capability.VIDEO: "video",
     Capability.AUDIO: "tiếng",
+    Capability.PIN: "ghim",
     Capability.STAGE: "chuẩn bị trước",
     Capability.FIND: "tra cứu lại",
     Capability.MEASURE: "đo",

@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 
 from sqlmodel import Session, col, select
 
-from campaigns import photos, recipients, repeating, urgency
+from campaigns import clips, photos, recipients, repeating, urgency
 from campaigns.audit import Actor, record
 from campaigns.histories import snapshot
 from campaigns.people import Action, Mistake, require
@@ -35,6 +35,7 @@ def digest_of(session: Session, post: Post) -> str:
             post.source_url, post.card, post.card_words, shots[0].media.sha256 if shots else None,
             template.digest if template else None, post.due_at.astimezone(UTC).isoformat() if post.due_at else None,
             post.grace_minutes, [[variant.outlet_id, variant.body] for variant in variants], *_unusual(post), *_pictures(shots),
+            *clips.digest_of(clips.of_post(session, post)),
         ]
     )  # fmt: skip
 
@@ -46,6 +47,8 @@ def _unusual(post: Post) -> list[dict[str, object]]:
         found.append({"urgency": post.urgency})
     if post.repeat_ok:
         found.append({"repeat_ok": True})
+    if post.pin:
+        found.append({"pin": True})
     return found
 
 

@@ -6,9 +6,10 @@ from typing import Any
 
 from sqlmodel import Session, select
 
-from campaigns import photos
+from campaigns import clips, photos
+from campaigns.clips import Chosen
 from campaigns.photos import Shot
-from channels.contract import Channel, Limits, Message, Picture, PictureSpec
+from channels.contract import Capability, Channel, Limits, Message, Picture, PictureSpec
 from content import templates
 from content.cards import Card, draw
 from content.document import Document, Source, read
@@ -26,6 +27,7 @@ class Scene:
     post: Post
     template: Template | None
     shots: tuple[Shot, ...]
+    clip: Chosen | None
     variants: dict[int, Variant]
     outlets: dict[int, Outlet]
 
@@ -41,6 +43,7 @@ def scene(session: Session, post: Post) -> Scene:
         post=post,
         template=session.get(Template, post.template_id) if post.template_id else None,
         shots=photos.of_post(session, post),
+        clip=clips.of_post(session, post),
         variants={variant.outlet_id: variant for variant in variants},
         outlets={outlet.id: outlet for outlet in outlets if outlet.id is not None},
     )
@@ -122,12 +125,14 @@ def card(around: Scene, made: Document) -> Card:
 
 
 def pictures(around: Scene, made: Document, limits: Limits, files: Files) -> tuple[Picture, ...]:
-    """The post's pictures as one channel wants them, kept on the shelf: as many photos as it takes, else the card, else none."""
+    """The post's pictures as one channel wants them, kept on the shelf: as many photos as it takes, else its video's frame, the card, or none."""
     spec = limits.picture
     if spec is None:
         return ()
     if around.shots:
         return photos.pictures(around.shots[: limits.pictures], made.title, spec, files)
+    if frame := clips.poster(around.clip, made.title, spec, files):
+        return frame
     if not around.post.card:
         return ()
     return (_kept(card(around, made), made.title, spec, files),)
@@ -154,7 +159,17 @@ def message(around: Scene, outlet: Outlet, speaker: Channel, key: str, link: str
     made = document(around, outlet)
     if link is not None:
         made = replace(made, link=link)
-    return speaker.render(made, key, pictures(around, made, speaker.limits, files))
+    said = _said(around, made, speaker, key, files)
+    return said.model_copy(update={"pin": True}) if around.post.pin and Capability.PIN in speaker.capabilities else said
+
+
+def _said(around: Scene, made: Document, speaker: Channel, key: str, files: Files) -> Message:
+    shown = pictures(around, made, speaker.limits, files)
+    clip = clips.carried(around.clip, speaker.limits, made.title, files)
+    if clip is None:
+        return speaker.render(made, key, shown)
+    own = shown if around.shots or clip.kind == "audio" else ()
+    return speaker.render_clip(made, key, clip, own)
 
 
 def is_home(speaker: Channel | type[Channel]) -> bool:

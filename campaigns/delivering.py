@@ -17,7 +17,7 @@ from sqlalchemy.exc import OperationalError
 from sqlmodel import Session, col, select, text
 from structlog.contextvars import bound_contextvars
 
-from campaigns import claiming, fanning, freezing, moves, outlets, states, wiring
+from campaigns import claiming, fanning, freezing, moves, outlets, pinning, states, wiring
 from campaigns.freezing import Frozen, Letter
 from campaigns.moves import Moved
 from campaigns.outlets import Desk
@@ -25,7 +25,7 @@ from campaigns.people import Mistake
 from campaigns.recording import Answered, Clerk, Looked, Staged
 from campaigns.states import Move, State
 from campaigns.wiring import Ready
-from channels.contract import EMPTY, Capability, Deferred, Handle, Outcome, Pending, Reason, Refused, Unknown
+from channels.contract import EMPTY, Capability, Deferred, Handle, Outcome, Pending, Published, Reason, Refused, Unknown
 from channels.wire import may_leave
 from content.templates import FieldMistakes, TemplateMistake
 from store.engine import Store
@@ -277,17 +277,28 @@ class Courier:
         if attempt is not None:
             outcome = await self._speak(letter, handle, ready_at + LEAVE_WITHIN_SECONDS)
             await self._published(Answered(letter.id, letter.fence, attempt, outcome, letter.access))
+            if isinstance(outcome, Published):
+                await self._pin(letter, outcome.remote_id)
+
+    async def _pin(self, letter: Letter, remote_id: str) -> None:
+        if pinning.wanted(letter):
+            outcome = await pinning.pin(letter, remote_id, self.alive)
+            await self.aside(self._keep_pin, letter, outcome)
+
+    def _keep_pin(self, letter: Letter, outcome: Outcome) -> None:
+        with self.store.write("pin") as session:
+            pinning.keep(session, letter, outcome, self.desk.now())
 
     async def _stage(self, letter: Letter) -> Handle | Outcome:
         try:
-            return await _patiently(letter.speaker.stage(letter.message, letter.part, letter.handle))
+            return await _patiently(letter.speaker.stage(letter.message, letter.part, letter.handle), _longer(letter))
         except Exception:
             log.exception("stage %s", letter.message.key)
             return Deferred(reason=Reason.BUSY, detail=OUR_BUG_STAGING)
 
     async def _stage_ahead(self, letter: Letter) -> None:
         try:
-            staged = await _patiently(letter.speaker.stage(letter.message, letter.part, letter.handle))
+            staged = await _patiently(letter.speaker.stage(letter.message, letter.part, letter.handle), _longer(letter))
         except Exception:
             log.warning("stage ahead %s: will be tried at its hour", letter.id, exc_info=True)
             return
@@ -312,7 +323,8 @@ class Courier:
         if not may_leave.get()():
             return Deferred(reason=Reason.UNREACHABLE, detail=TOO_SLOW_TO_LEAVE)
         try:
-            return await _patiently(letter.speaker.publish(letter.message, letter.part, handle, letter.earlier))
+            step = letter.speaker.publish(letter.message, letter.part, handle, letter.earlier)
+            return await _patiently(step, _longer(letter))
         except TimeoutError:
             return Unknown(detail=NO_ANSWER)
         except Exception:
@@ -333,6 +345,8 @@ class Courier:
             log.exception("look %s", letter.id)
             found = outlets.unclear(OUR_BUG_LOOKING)
         await self._looked(Looked(letter.id, letter.fence, found, started))
+        if found.verdict == "out" and found.remote_id:
+            await self._pin(letter, found.remote_id)
 
     def _together(
         self, what: str, act: Callable[..., list[Any]], again_after: tuple[float, ...] = ()
@@ -356,8 +370,14 @@ async def _all(tasks: Iterable[asyncio.Task[None]]) -> None:
         await asyncio.wait(waiting)
 
 
-async def _patiently(asked: Awaitable[Made]) -> Made:
-    async with asyncio.timeout(PATIENCE_SECONDS):
+def _longer(letter: Letter) -> float:
+    """How many seconds more a part with a video or a sound may take."""
+    clip = letter.message.parts[min(letter.part, len(letter.message.parts) - 1)].clip
+    return clip.carrying_seconds if clip else 0.0
+
+
+async def _patiently(asked: Awaitable[Made], longer: float = 0.0) -> Made:
+    async with asyncio.timeout(PATIENCE_SECONDS + longer):
         return await asked
 
 

@@ -14,7 +14,7 @@ from campaigns.drafting import Draft
 from campaigns.outlets import Desk
 from campaigns.people import actor_of, add_user
 from campaigns.timetable import local
-from channels.contract import Capability
+from channels.contract import Capability, Grassroots
 from channels.registry import kinds
 from channels.twin import Place
 from content import templates
@@ -158,7 +158,7 @@ def _standing_rules(session: Session, cast: Cast, start: datetime, days: int, no
 def _can_take_many(outlet: Outlet) -> bool:
     """Whether a second post a day is welcome there: not where posts are few by quota or by residents' patience."""
     channel = kinds()[outlet.kind]
-    return Capability.RENEW not in channel.capabilities and Capability.AUDIO not in channel.capabilities
+    return Capability.RENEW not in channel.capabilities and channel.grassroots_kind != Grassroots.STATION
 
 
 def _item(session: Session, ward: Ward, template: Template) -> dict[str, object]:

@@ -6,7 +6,7 @@ from typing import Any
 
 from sqlmodel import Session, col, delete, select
 
-from campaigns import composing, photos, repeating, urgency
+from campaigns import clips, composing, photos, repeating, urgency
 from campaigns.audit import Actor, record
 from campaigns.drafts import Draft as Draft
 from campaigns.drafts import DraftPicture as DraftPicture
@@ -21,12 +21,13 @@ from content.pictures import PictureMistake
 from content.stamps import CardMistake
 from content.templates import FieldMistakes, TemplateMistake
 from content.text import nfc
+from store.clips import Clip, PostClip
 from store.tables import Campaign, Delivery, Media, Outlet, Post, PostPicture, SourceItem, Task, Template, Variant, Ward
 from store.vault import SealBroken
 
 PREVIEW_KEY = "xemtruoc00"
 APART = " · "
-_ELSEWHERE = frozenset({"day", "clock", "outlet_ids", "own_words", "pictures"})
+_ELSEWHERE = frozenset({"day", "clock", "outlet_ids", "own_words", "pictures", "clip_id", "clip_about"})
 
 
 class Stale(Mistake):
@@ -35,12 +36,17 @@ class Stale(Mistake):
 
 @dataclass(frozen=True)
 class Preview:
-    """A post as one outlet will show it, with everything that is wrong there; ``pictures`` says how many it takes of several."""
+    """A post as one outlet will show it, with everything that is wrong there.
+
+    ``pictures`` says how many it takes of several, ``clip`` what becomes of a video or sound, ``pin`` whether it is pinned.
+    """
 
     outlet: Outlet
     message: Message | None
     problems: list[Problem]
     pictures: str = ""
+    clip: str = ""
+    pin: str = ""
 
 
 def save(
@@ -79,11 +85,14 @@ def draft_of(session: Session, post: Post, ward: Ward) -> Draft:
     """The post as it stands in the form."""
     variants = session.exec(select(Variant).where(Variant.post_id == post.id)).all()
     day, clock = _day_and_clock(post.local_time)
+    clip = clips.of_post(session, post)
     if post.due_at and not post.local_time:
         day, clock = local(post.due_at, ward.zone).strftime("%d/%m/%Y %Hh%M").split(" ")
     return Draft(
         **post.model_dump(include=set(Draft.model_fields) - _ELSEWHERE),
         pictures=[DraftPicture(media_id=one.media.id or 0, alt=one.alt) for one in photos.of_post(session, post)],
+        clip_id=clip.row.id if clip else None,
+        clip_about=clip.about if clip else "",
         day=day,
         clock=clock,
         outlet_ids=[variant.outlet_id for variant in variants],
@@ -128,6 +137,7 @@ def imagined(session: Session, by: Actor, ward: Ward, draft: Draft, now: datetim
         post=post,
         template=session.get(Template, draft.template_id) if draft.template_id else None,
         shots=tuple(Shot(session.get_one(Media, one.media_id), one.alt) for one in draft.pictures),
+        clip=clips.Chosen(session.get_one(Clip, draft.clip_id), draft.clip_about) if draft.clip_id else None,
         variants=variants,
         outlets={outlet.id: outlet for outlet in outlets if outlet.id is not None},
     )
@@ -144,6 +154,8 @@ def wrong(around: composing.Scene, now: datetime) -> list[Problem]:
     if not around.variants:
         found.append(Problem(level="error", text="Hãy chọn ít nhất một kênh.", field="outlet_ids"))
     found += _timing(around.post, around.ward, now)
+    if around.clip is not None and not around.clip.ready:
+        found.append(Problem(level="error", text=around.clip.row.trouble or clips.NOT_READY, field="clip"))
     try:
         made = composing.document(around)
     except FieldMistakes as mistakes:
@@ -199,13 +211,16 @@ def _preview(around: composing.Scene, outlet: Outlet, desk: Desk) -> Preview:
         problem.model_copy(update={"text": f"{channel(outlet.kind).name}: {problem.text}"})
         for problem in speaker.validate(made)
     ]
-    return Preview(outlet, made, named, _taken(around, speaker.limits))
+    told = clips.fate(around.clip, made, speaker), clips.pinned(made, around.post.pin, speaker)
+    return Preview(outlet, made, named, _taken(around, speaker.limits, made), *told)
 
 
-def _taken(around: composing.Scene, limits: Limits) -> str:
+def _taken(around: composing.Scene, limits: Limits, made: Message) -> str:
     """Which of a post's photos the outlet shows, where there are any and it does not show them all."""
     count = len(around.shots)
     takes = min(count, limits.pictures) if limits.picture else 0
+    if made.parts[0].clip:
+        takes = min(takes, len(made.parts[0].pictures))
     if takes == count:
         return f"Đăng đủ {count} ảnh." if count > 1 else ""
     if not takes:
@@ -275,6 +290,13 @@ def _put_variants(session: Session, post: Post, draft: Draft) -> None:
     session.flush()
 
 
+def _put_clip(session: Session, post: Post, draft: Draft) -> None:
+    session.exec(delete(PostClip).where(col(PostClip.post_id) == post.id))
+    if draft.clip_id:
+        session.add(PostClip(ward_id=post.ward_id, post_id=post.id or 0, clip_id=draft.clip_id, about=draft.clip_about))
+    session.flush()
+
+
 def _put_pictures(session: Session, post: Post, draft: Draft) -> None:
     session.exec(delete(PostPicture).where(col(PostPicture.post_id) == post.id))
     for position, one in enumerate(draft.pictures):
@@ -292,6 +314,7 @@ def _keep(session: Session, by: Actor, ward: Ward, post: Post, draft: Draft, now
     session.flush()
     _put_variants(session, post, draft)
     _put_pictures(session, post, draft)
+    _put_clip(session, post, draft)
     post.text_digest = repeating.text_digest(session, post)
     session.add(post)
     record(session, post.ward_id, by, "post.saved", "post", post.id, now, title=post.title, revision=post.revision)
@@ -341,6 +364,7 @@ def _belongs(session: Session, ward_id: int, draft: Draft) -> None:
         (Template, [draft.template_id] if draft.template_id else []),
         (SourceItem, [draft.source_item_id] if draft.source_item_id else []),
         (Media, [one.media_id for one in draft.pictures]),
+        (Clip, [draft.clip_id] if draft.clip_id else []),
         (Outlet, list(draft.outlet_ids)),
     ]
     for table, ids in wanted:

@@ -8,6 +8,7 @@ from campaigns import urgency
 from content.text import nfc, squeeze
 
 LONGEST_ALT = 500
+LONGEST_ABOUT = 2_000
 
 
 class DraftPicture(BaseModel):
@@ -47,6 +48,8 @@ class Draft(BaseModel):
     card: bool = True
     card_words: str = ""
     pictures: list[DraftPicture] = Field(default_factory=list)
+    clip_id: int | None = None
+    clip_about: str = ""
     day: str = ""
     clock: str = ""
     outlet_ids: list[int] = Field(default_factory=list)
@@ -54,6 +57,7 @@ class Draft(BaseModel):
     grace_minutes: int | None = Field(default=None, ge=1, le=urgency.LONGEST_GRACE_MINUTES)
     urgency: str = urgency.NORMAL
     repeat_ok: bool = False
+    pin: bool = False
 
     @model_validator(mode="after")
     def _grace_of_its_urgency(self) -> "Draft":
@@ -72,6 +76,11 @@ class Draft(BaseModel):
     @classmethod
     def _normal(cls, text: str) -> str:
         return nfc(text)
+
+    @field_validator("clip_about")
+    @classmethod
+    def _no_longer(cls, text: str) -> str:
+        return nfc(text).strip()[:LONGEST_ABOUT]
 
     @field_validator("pictures")
     @classmethod

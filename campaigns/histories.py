@@ -5,7 +5,7 @@ from typing import Any
 
 from sqlmodel import Session, col, select
 
-from campaigns import photos, urgency, views
+from campaigns import clips, photos, urgency, views
 from channels.contract import Message
 from store.tables import Attempt, AuditEvent, Delivery, Metric, Outlet, Post, Variant, Ward
 
@@ -18,6 +18,8 @@ _LABELS = {
     "link": "Liên kết",
     "source": "Nguồn",
     "picture": "Ảnh",
+    "clip": "Video, tiếng",
+    "pin": "Ghim bài",
     "time": "Giờ đăng",
     "outlets": "Kênh",
     "own_words": "Lời riêng cho kênh",
@@ -109,8 +111,17 @@ def snapshot(session: Session, post: Post) -> dict[str, Any]:
         "time": post.local_time,
         "outlets": [variant.outlet_id for variant in variants],
         "own_words": {str(variant.outlet_id): variant.body for variant in variants if variant.body},
+        "clip": _clip(session, post),
         **_unusual(post),
     }
+
+
+def _clip(session: Session, post: Post) -> str:
+    chosen = clips.of_post(session, post)
+    if chosen is None:
+        return ""
+    words = f" «{chosen.about}»" if chosen.about else ""
+    return f"{'tiếng' if chosen.row.kind == 'audio' else 'video'} số {chosen.row.id}{words}"
 
 
 def _pictures(session: Session, post: Post) -> str:
@@ -127,6 +138,7 @@ def _unusual(post: Post) -> dict[str, str]:
     return {
         "urgency": "" if kind.rank == 0 else kind.words,
         "grace": "" if usual else urgency.span(post.grace_minutes),
+        "pin": "ghim sau khi đăng" if post.pin else "",
         "repeat_ok": "người soạn đã đánh dấu đăng lại" if post.repeat_ok else "",
     }
 

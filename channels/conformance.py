@@ -39,6 +39,8 @@ from channels.rehearsing import Scene
 from channels.twin import FaultKind
 
 _VERBS = {
+    Capability.VIDEO: "render_clip",
+    Capability.PIN: "pin",
     Capability.STAGE: "stage",
     Capability.FIND: "find",
     Capability.MEASURE: "measure",
@@ -109,6 +111,12 @@ class Conformance(Amending):
             claimed = capability in self.channel.capabilities
             promise(real or not claimed, f"capabilities claim {capability!s}, but {verb}() is not written")
             promise(claimed or not real, f"{verb}() is written, but capabilities do not claim {capability!s}")
+        limits, able = self.channel.limits, self.channel.capabilities
+        promise(
+            (limits.video is not None) == (Capability.VIDEO in able),
+            "limits.video must be there exactly where capabilities claim video",
+        )
+        promise(limits.audio is None or Capability.AUDIO in able, "limits.audio is there, but audio is not claimed")
 
     async def test_its_folder_is_whole(self, scene: Scene) -> None:
         """Beside the class lie the icon and the preview, and the preview draws a message."""

@@ -217,9 +217,9 @@ def _ffmpeg(work: str, *options: str, cwd: Path) -> str:
             cwd=cwd,
         )
     except subprocess.TimeoutExpired as error:
-        raise ClipMistake(
-            "Xử lý tệp quá lâu và đã được dừng. Hãy xuất video ở 720p hoặc cắt ngắn rồi tải lại."
-        ) from error
+        raise ClipMistake(_SLOW) from error
+    if done.returncode == -signal.SIGXCPU:
+        raise ClipMistake(_SLOW)
     if done.returncode:
         raise ClipMistake(_BROKEN)
     return done.stderr.decode("utf-8", "replace")

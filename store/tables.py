@@ -204,7 +204,7 @@ class Post(SQLModel, table=True):
 
     ``digest`` is what was approved: text, media, outlets and timetable. ``local_time`` is the wall clock that the
     editor typed, ``due_at`` the moment it means in the ward's zone. ``urgency`` is normal, priority or urgent;
-    ``text_digest`` tells the same text again, which goes out only with ``repeat_ok``.
+    ``text_digest`` tells the same text again, which goes out only with ``repeat_ok``. ``pin``: pinned where that is possible.
     """
 
     __table_args__ = (
@@ -240,6 +240,7 @@ class Post(SQLModel, table=True):
     urgency: str = "normal"
     text_digest: str = ""
     repeat_ok: bool = False
+    pin: bool = False
     state: str = Field(default="draft", index=True)
     note: str = ""
     digest: str = ""
@@ -585,6 +586,7 @@ class Article(SQLModel, table=True):
     html: str = Field(sa_type=Text)
     picture: dict[str, Any] | None = Field(default=None, sa_type=JSON)
     gallery: list[dict[str, Any]] = Field(default_factory=list, sa_type=JSON)
+    clip: dict[str, Any] | None = Field(default=None, sa_type=JSON)
     topics: list[str] = Field(default_factory=list, sa_type=JSON)
     source_name: str = ""
     source_url: str = ""
@@ -677,4 +679,5 @@ class Worker(SQLModel, table=True):
     stopped_at: datetime | None = Field(default=None, sa_type=Utc)
 
 
+import store.clips  # noqa: E402, F401
 import store.notices  # noqa: E402, F401 - the rest of the schema; it needs ``Utc``, so it comes last

@@ -8,15 +8,15 @@ from datetime import datetime, timedelta
 from typing import Any, ClassVar
 
 from pydantic import Field, field_validator, model_validator
-from telegram import Bot, ChatMemberAdministrator, ChatMemberOwner, InputMediaPhoto, ReplyParameters
-from telegram import Message as Sent
-from telegram.constants import ParseMode
+from telegram import ChatMemberAdministrator, ChatMemberOwner, ReplyParameters
 
+from channels import clips
 from channels.contract import (
     Capability,
     Certainty,
     Channel,
     ChannelSettings,
+    Clip,
     Deferred,
     Figure,
     Found,
@@ -37,8 +37,9 @@ from channels.contract import (
 )
 from channels.telegram import preview
 from channels.telegram.api import Failure, ask, is_gone, is_same, outcome
-from channels.telegram.editing import edit, link_shown
+from channels.telegram.editing import edit
 from channels.telegram.render import ALBUM_LIMIT, CAPTION_LIMIT, PARTS_LIMIT, TEXT_LIMIT, problems, rendered
+from channels.telegram.sending import CLIP, of_pinning, send
 from channels.twin import Rehearsal
 from channels.wire import Answer
 from content.document import Document
@@ -96,7 +97,17 @@ class Telegram(Channel):
     name = "Telegram"
     certainty = Certainty.LOOKUP
     capabilities = frozenset(
-        {Capability.TEXT, Capability.PHOTO, Capability.FIND, Capability.MEASURE, Capability.WITHDRAW, Capability.AMEND}
+        {
+            Capability.TEXT,
+            Capability.PHOTO,
+            Capability.VIDEO,
+            Capability.AUDIO,
+            Capability.PIN,
+            Capability.FIND,
+            Capability.MEASURE,
+            Capability.WITHDRAW,
+            Capability.AMEND,
+        }
     )
     limits = Limits(
         text=TEXT_LIMIT,
@@ -104,6 +115,8 @@ class Telegram(Channel):
         parts=PARTS_LIMIT,
         picture=PictureSpec(format="jpeg", shape="wide", max_side=2560, max_bytes=9_500_000),
         pictures=ALBUM_LIMIT,
+        video=CLIP,
+        audio=CLIP,
         source="https://core.telegram.org/bots/api#sendmessage",
     )
     Settings = TelegramSettings
@@ -126,61 +139,48 @@ class Telegram(Channel):
         """A text, a photo or an album; a long text as a first message and its replies, each with the short link."""
         return rendered(document, key, pictures[: self.limits.pictures])
 
+    def render_clip(self, document: Document, key: str, clip: Clip, pictures: tuple[Picture, ...] = ()) -> Message:
+        """The same words below the video or sound; the post's photos stay away, because a message has one or the other."""
+        return rendered(document, key, (), clip)
+
     def home(self) -> str | None:
         """The channel's public page; a private channel has none."""
         return f"{self.settings.preview_url}/s/{self.settings.username}" if self.settings.public else None
 
     def validate(self, message: Message) -> list[Problem]:
         """What Telegram would refuse, in Vietnamese."""
-        return problems(message)
+        return [*problems(message), *clips.problems(message.parts[0].clip, self.limits, self.name)]
 
     async def publish(self, message: Message, part: int, handle: Handle, earlier: tuple[str, ...]) -> Outcome:
-        """Send one message to the channel (sendMessage, sendPhoto or sendMediaGroup), later parts as replies to the first.
+        """Send one message to the channel (with its photos, video or sound), later parts as replies to the first.
 
         An album is one call: Telegram makes all of its messages or none, and the remote id names every one of them.
         """
         said = message.parts[part]
-        photos = self._photos(said)
-        if isinstance(photos, Refused):
-            return photos
-        reply = _reply_to(earlier)
-        sent = await self._ask(lambda bot: self._send(bot, said, photos, reply, first=part == 0))
+        files = self._files(said)
+        if isinstance(files, Refused):
+            return files
+        reply, chat = _reply_to(earlier), self._number or self.settings.chat_id
+        longer = said.clip.carrying_seconds if said.clip else 0
+        sent = await self._ask(lambda bot: send(bot, chat, said, files, reply, first=part == 0), longer)
         if isinstance(sent, Failure):
             return outcome(sent, self.tools.now())
         self._number = sent[0].chat.id
         ids = [one.message_id for one in sent]
         return Published(remote_id=_remote_id(self._number, ids), url=self._url(self._number, ids[0]))
 
-    def _photos(self, part: Part) -> list[bytes] | Refused:
+    def _files(self, part: Part) -> list[bytes] | Refused:
+        wanted = [part.clip.sha256] if part.clip else [picture.sha256 for picture in part.pictures]
         try:
-            return [bytes(self.tools.shelf.read(picture.sha256)) for picture in part.pictures]
+            return [bytes(self.tools.shelf.read(sha256)) for sha256 in wanted]
         except FileNotFoundError:
-            return Refused(reason=Reason.BAD_MEDIA, detail="Không còn ảnh của bài trong Kho tư liệu. Hãy chọn lại ảnh.")
-
-    async def _ask(self, call: Any) -> Any:
-        return await ask(self.tools.wire, self.settings.api_url, self.settings.token, call)
-
-    async def _send(
-        self, bot: Bot, part: Part, photos: list[bytes], reply: ReplyParameters | None, first: bool
-    ) -> tuple[Sent, ...]:
-        chat = self._number or self.settings.chat_id
-        if len(photos) > 1:
-            return await bot.send_media_group(chat, _album(part, photos), reply_parameters=reply)
-        if photos:
-            sent = await bot.send_photo(
-                chat,
-                photos[0],
-                caption=part.body,
-                parse_mode=ParseMode.HTML,
-                reply_parameters=reply,
-                filename=_file_name(part.pictures[0]),
+            what = "video hoặc tiếng" if part.clip else "ảnh"
+            return Refused(
+                reason=Reason.BAD_MEDIA, detail=f"Không còn {what} của bài trong Kho tư liệu. Hãy chọn lại {what}."
             )
-            return (sent,)
-        shown = link_shown(part, first)
-        said = await bot.send_message(
-            chat, part.body, parse_mode=ParseMode.HTML, reply_parameters=reply, link_preview_options=shown
-        )
-        return (said,)
+
+    async def _ask(self, call: Any, longer: float = 0) -> Any:
+        return await ask(self.tools.wire, self.settings.api_url, self.settings.token, call, longer)
 
     def _url(self, chat: int | str, id: int) -> str:
         if self.settings.username:
@@ -285,6 +285,17 @@ class Telegram(Channel):
         result = outcome(done, self.tools.now())
         return Published(remote_id=remote_id) if is_gone(result) else result
 
+    async def pin(self, remote_id: str) -> Outcome:
+        """Pin one message (of an album: its first) without a sound; in a channel it takes the right to edit messages."""
+        chat, _, _ = remote_id.rpartition(":")
+        ids = _message_ids(remote_id)
+        if not chat or not ids:
+            return Refused(reason=Reason.NOT_FOUND, detail="Mã tin Telegram không đúng; hãy ghim tin bằng tay.")
+        done = await self._ask(lambda bot: bot.pin_chat_message(chat, ids[0], disable_notification=True))
+        if not isinstance(done, Failure):
+            return Published(remote_id=remote_id)
+        return of_pinning(outcome(done, self.tools.now()))
+
     async def amend(self, message: Message, part: int, remote_id: str) -> Outcome:
         """Edit one message's text, or the caption of a photo or of an album's first photo; subscribers are not notified.
 
@@ -338,17 +349,6 @@ def _message_ids(remote_id: str) -> list[int]:
     _, _, told = remote_id.rpartition(":")
     ids = told.split(",")
     return [int(id) for id in ids] if all(id.isascii() and id.isdigit() for id in ids) else []
-
-
-def _album(part: Part, photos: list[bytes]) -> list[InputMediaPhoto]:
-    """The photos in their order, the words with the first (https://core.telegram.org/bots/api#inputmediaphoto)."""
-    names = [_file_name(picture) for picture in part.pictures]
-    first = InputMediaPhoto(photos[0], caption=part.body, parse_mode=ParseMode.HTML, filename=names[0])
-    return [first, *(InputMediaPhoto(photo, filename=name) for photo, name in zip(photos[1:], names[1:], strict=True))]
-
-
-def _file_name(picture: Picture) -> str:
-    return "anh.png" if picture.mime == "image/png" else "anh.jpg"
 
 
 def _views_figure(value: int, rounded: bool) -> Figure:

@@ -84,13 +84,18 @@ class _Object(BaseModel, extra="allow"):
     pass
 
 
-async def ask(wire: Wire, api_url: str, token: str, call: Callable[[Bot], Awaitable[Result]]) -> Result | Failure:
-    """The result of one method of a Bot, or the Failure; never raises for anything that the network did."""
+async def ask(
+    wire: Wire, api_url: str, token: str, call: Callable[[Bot], Awaitable[Result]], longer: float = 0
+) -> Result | Failure:
+    """The result of one method of a Bot, or the Failure; never raises for anything that the network did.
+
+    ``longer`` gives a large file so many seconds more.
+    """
     transport = wire.visible_transport()
     request = _Request(transport, wire.timeout)
     bot = Bot(token, base_url=f"{api_url}/bot", request=request, get_updates_request=request)
     try:
-        async with request, asyncio.timeout(wire.timeout * 2):
+        async with request, asyncio.timeout(wire.timeout * 2 + longer):
             return await call(bot)
     except (TelegramError, TimeoutError, LookupError, TypeError, ValueError, AttributeError) as error:
         guarded = isinstance(error.__cause__, Refusal)
@@ -119,7 +124,8 @@ _TOO_LONG = Refused(
     reason=Reason.TOO_LONG, detail="Telegram báo bài quá dài (tin 4.096 ký tự, chú thích ảnh 1.024 ký tự). Hãy rút gọn."
 )
 _BAD_PICTURE = Refused(
-    reason=Reason.BAD_MEDIA, detail="Telegram không nhận ảnh này. Hãy thay ảnh khác (JPEG hoặc PNG, không quá 10 MB)."
+    reason=Reason.BAD_MEDIA,
+    detail="Telegram không nhận tệp này. Hãy thay ảnh khác (JPEG hoặc PNG, tối đa 10 MB), video hoặc tiếng khác (tối đa 50 MB).",
 )
 _EMPTY = Refused(reason=Reason.REJECTED, detail="Telegram báo bài không có chữ nào. Hãy nhập nội dung.")
 _BAD_FORMAT = Refused(

@@ -10,8 +10,8 @@ from channels.contract import Part
 
 
 async def edit(bot: Bot, chat: str, id: int, said: Part, first: bool) -> object:
-    """The caption of a picture (of an album: of its first one), else the text."""
-    if said.pictures:
+    """The caption of a picture (of an album: of its first one), a video or a sound, else the text."""
+    if said.pictures or said.clip:
         return await bot.edit_message_caption(chat, id, caption=said.body, parse_mode=ParseMode.HTML)
     shown = link_shown(said, first)
     return await bot.edit_message_text(said.body, chat, id, parse_mode=ParseMode.HTML, link_preview_options=shown)

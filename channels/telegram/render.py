@@ -8,7 +8,7 @@ Limits (counted in characters after entity parsing): text 4,096, caption 1,024
 from dataclasses import dataclass
 from re import compile as regex
 
-from channels.contract import Message, Part, Picture, Problem
+from channels.contract import Clip, Message, Part, Picture, Problem
 from channels.telegram.pieces import Piece, from_blocks, joined, packed, piece, size, visible
 from content.document import Document, Span
 from content.text import cut, squeeze
@@ -48,13 +48,13 @@ class Tail:
         return min(len(self.line(99, 99)) + 2, CAPTION_LIMIT // 2)
 
 
-def rendered(document: Document, key: str, pictures: tuple[Picture, ...]) -> Message:
+def rendered(document: Document, key: str, pictures: tuple[Picture, ...], clip: Clip | None = None) -> Message:
     """The message of this document; pure."""
     said = document.for_channel("telegram")
     tail = Tail(squeeze(said.link_label), said.link)
-    pages = _pages(said, tail, bool(pictures))
+    pages = _pages(said, tail, bool(pictures) or clip is not None)
     parts = [_part(page, tail, number, len(pages)) for number, page in enumerate(pages, 1)]
-    parts[0] = parts[0].model_copy(update={"title": squeeze(said.title), "pictures": pictures})
+    parts[0] = parts[0].model_copy(update={"title": squeeze(said.title), "pictures": pictures, "clip": clip})
     return Message(kind="telegram", key=key, parts=tuple(parts))
 
 
@@ -133,9 +133,11 @@ def problems(message: Message) -> list[Problem]:
 
 def _part_problems(part: Part, number: int) -> list[Problem]:
     text = visible(part.body)
-    limit, name = (CAPTION_LIMIT, "Chú thích ảnh") if part.picture else (TEXT_LIMIT, f"Tin thứ {number}")
+    shown = part.picture or part.clip
+    called = "Chú thích ảnh" if part.picture else "Chú thích"
+    limit, name = (CAPTION_LIMIT, called) if shown else (TEXT_LIMIT, f"Tin thứ {number}")
     found: list[Problem] = []
-    if not text and not part.picture:
+    if not text and not shown:
         found.append(Problem(level="error", text="Bài chưa có chữ nào; hãy nhập nội dung."))
     if len(text) > limit:
         over = f"{name} dài {len(text)} ký tự, Telegram chỉ nhận {limit}; hãy rút gọn {len(text) - limit} ký tự."

@@ -139,7 +139,7 @@ class TelegramTwin(Twin):
             at=row.at,
             text=next((one.text for one in rows if one.text), ""),
             html=bubble(rows),
-            files=tuple(self.shelves.photo(one.photo) for one in rows if one.photo),
+            files=tuple(self.shelves.photo(name) for one in rows if (name := one.photo or one.clip)),
             reply_to=f"{channel.number}:{row.reply_to}" if row.reply_to is not None else None,
         )
 

@@ -55,10 +55,11 @@ class ChannelRow(BaseModel):
     number: int
     bot_id: int
     members: int
+    may_pin: bool = True
 
 
 class MessageRow(BaseModel):
-    """A message as it stands in a channel; ``photo`` names its picture in the state."""
+    """A message as it stands in a channel; ``photo`` and ``clip`` name its picture, video or sound in the state."""
 
     id: int
     at: datetime
@@ -71,6 +72,8 @@ class MessageRow(BaseModel):
     reply_to: int | None = None
     edited: datetime | None = None
     pinned: bool = False
+    clip: str | None = None
+    seconds: int = 0
     album: str | None = None
 
 
@@ -126,6 +129,10 @@ class Shelves:
     def forget(self, channel: ChannelRow, id: int) -> None:
         """Delete a message."""
         self._state.remove(f"telegram.message.{channel.account}", str(id))
+
+    def keep_channel(self, channel: ChannelRow) -> None:
+        """Store a channel's own row, with a right given or taken away."""
+        self._state.put("telegram.channel", channel.account, channel.model_dump(mode="json"))
 
     def keep_photo(self, name: str, content: bytes) -> None:
         """Store a picture's file."""

@@ -13,7 +13,7 @@ from typing import Any
 
 from PIL import Image, UnidentifiedImageError
 
-from channels.telegram import twin_text
+from channels.telegram import twin_clips, twin_text
 from channels.telegram.twin_channel import ChannelRow, Flood, MessageRow, Shelves, seconds
 
 TEXT, CAPTION, PHOTO_BYTES, PHOTO_SIDES, PHOTO_RATIO = 4096, 1024, 10 * 1024 * 1024, 10_000, 20
@@ -177,6 +177,26 @@ def send_photo(call: Call) -> Any:
     return _keep(call, channel, row, picture)
 
 
+def _send_clip(call: Call, kind: str) -> Any:
+    """https://core.telegram.org/bots/api#sendvideo and #sendaudio (files uploaded with the request)"""
+    channel = call.chat()
+    text, entities = call.caption()
+    if kind not in call.files:
+        raise bad(f"there is no {kind} in the request")
+    content = call.files[kind]
+    if len(content) > twin_clips.MOST_BYTES:
+        raise Refusal(413, "Request Entity Too Large")
+    if not twin_clips.is_clip(kind, content):
+        raise bad("wrong file identifier/HTTP URL specified")
+    reply = call.reply_to()
+    call.slowly()
+    sizes = {name: int(call.given.get(name) or 0) for name in ("width", "height")}
+    row = MessageRow(id=0, at=call.now, text=text, entities=entities, reply_to=reply, size=len(content), **sizes)
+    name = f"{channel.username}-{twin_clips.file_name(kind, content)}"
+    call.shelves.keep_photo(name, content)
+    return _keep(call, channel, row.model_copy(update={"clip": name, "seconds": int(call.given.get("duration") or 0)}))
+
+
 def send_media_group(call: Call) -> Any:
     """https://core.telegram.org/bots/api#sendmediagroup (photos uploaded with attach://)"""
     channel = call.chat()
@@ -193,7 +213,7 @@ def send_media_group(call: Call) -> Any:
 def edit_message_text(call: Call) -> Any:
     """https://core.telegram.org/bots/api#editmessagetext"""
     row = call.message("edit")
-    if row.photo:
+    if row.photo or row.clip:
         raise bad("there is no text in the message to edit")
     return _edit(call, row, *call.text(too_long="MESSAGE_TOO_LONG"))
 
@@ -201,7 +221,7 @@ def edit_message_text(call: Call) -> Any:
 def edit_message_caption(call: Call) -> Any:
     """https://core.telegram.org/bots/api#editmessagecaption"""
     row = call.message("edit")
-    if not row.photo:
+    if not row.photo and not row.clip:
         raise bad("there is no caption in the message to edit")
     return _edit(call, row, *call.caption(too_long="MEDIA_CAPTION_TOO_LONG"))
 
@@ -223,7 +243,9 @@ def delete_messages(call: Call) -> Any:
 
 
 def pin_chat_message(call: Call) -> Any:
-    """https://core.telegram.org/bots/api#pinchatmessage"""
+    """https://core.telegram.org/bots/api#pinchatmessage (a channel may take the right away)"""
+    if not call.own.may_pin:
+        raise bad("not enough rights to manage pinned messages in the chat")
     call.shelves.keep(call.chat(), call.message("pin").model_copy(update={"pinned": True}))
     return True
 
@@ -236,6 +258,8 @@ METHODS: dict[str, Callable[[Call], Any]] = {
     "sendmessage": send_message,
     "sendphoto": send_photo,
     "sendmediagroup": send_media_group,
+    "sendvideo": lambda call: _send_clip(call, "video"),
+    "sendaudio": lambda call: _send_clip(call, "audio"),
     "editmessagetext": edit_message_text,
     "editmessagecaption": edit_message_caption,
     "deletemessage": delete_message,
@@ -315,11 +339,12 @@ def as_message(call: Call, channel: ChannelRow, row: MessageRow) -> dict[str, An
     """A message as the Bot API returns it (https://core.telegram.org/bots/api#message)."""
     chat = _chat(channel)
     answer: dict[str, Any] = {"message_id": row.id, "sender_chat": chat, "chat": chat, "date": seconds(row.at)}
-    words, entities = ("caption", "caption_entities") if row.photo else ("text", "entities")
+    words, entities = ("caption", "caption_entities") if row.photo or row.clip else ("text", "entities")
     answer.update({words: row.text, entities: row.entities} if row.text else {})
     if row.photo:
         size = {"width": row.width, "height": row.height, "file_size": row.size}
         answer["photo"] = [{"file_id": f"photo-{row.photo}", "file_unique_id": row.photo, **size}]
+    answer.update(twin_clips.as_field(row))
     if row.reply_to is not None and (replied := call.shelves.message(channel, row.reply_to)):
         answer["reply_to_message"] = as_message(call, channel, replied.model_copy(update={"reply_to": None}))
     answer.update({"edit_date": seconds(row.edited)} if row.edited else {})

@@ -8,6 +8,7 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
+from channels.telegram import twin_clips
 from channels.telegram.twin_channel import ChannelRow, MessageRow, short_number, together, views
 from channels.telegram.twin_text import units
 
@@ -43,6 +44,7 @@ def _post(channel: ChannelRow, rows: list[MessageRow], base_url: str, now: datet
         "id": row.id,
         "html": Markup(_html(_said(rows))),  # noqa: S704 - _html escapes every word
         "photos": [(one.id, f"{base_url}/file/photo/{one.photo}", _ratio(one)) for one in rows if one.photo],
+        "clip": twin_clips.shown(row, base_url),
         "reply_to": row.reply_to,
         "iso": row.at.astimezone(UTC).isoformat(timespec="seconds"),
         "time": f"{local:%H:%M}",
@@ -55,6 +57,7 @@ def _post(channel: ChannelRow, rows: list[MessageRow], base_url: str, now: datet
 def bubble(rows: list[MessageRow]) -> str:
     """A post alone: its pictures, named as the files beside it, and its words."""
     pictures = "".join(f'<img src="telegram-{escape(row.photo)}" alt="">' for row in rows if row.photo)
+    pictures += "".join(twin_clips.bubble(row) for row in rows if row.clip)
     return f'<div class="telegram-post">{pictures}<p>{_html(_said(rows))}</p></div>'
 
 
