@@ -50,7 +50,7 @@ class Amending(Steps):
                     f"amend() must be Published under the id it was given, also the second time; it said {outcome!r}",
                 )
                 await self._says_the_new(scene, first)
-            await self._found_out(channel, scene, made, EMPTY)
+            await self._found_by_either(channel, scene, (first, made))
 
     async def test_a_lost_amendment_may_be_repeated(self, scene: Scene) -> None:
         """The line broke, or the answer was lost: Unknown; repeated, the new words stand, once."""
@@ -117,6 +117,16 @@ class Amending(Steps):
                 bool(said) is not self._amends(),
                 f"fixed() must say what to do instead exactly where amend() cannot; it said {said!r}",
             )
+
+    async def _found_by_either(self, channel: Channel, scene: Scene, messages: tuple[Message, ...]) -> None:
+        """The first message and the amended one are both asked for: a platform may know a post by its words or by its name."""
+        if Capability.FIND not in channel.capabilities:
+            return
+        found = [await self._settled(channel, scene, message, EMPTY) for message in messages]
+        promise(
+            any(one.verdict == "out" for one in found),
+            f"an amended post is out: find() of the first or of the amended message must be «out», they said {found!r}",
+        )
 
     def _amends(self) -> bool:
         return Capability.AMEND in self.channel.capabilities

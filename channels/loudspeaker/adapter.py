@@ -142,6 +142,13 @@ class Loudspeaker(Channel):
         """Take it out of the play-list, or stop playing."""
         return await self.transport.withdraw(remote_id)
 
+    def fixed(self, message: Message) -> str:
+        """What was heard was heard."""
+        return (
+            "Bản tin đã phát thì bà con đã nghe, không sửa được. Hãy soạn bản tin đính chính và phát vào giờ gần nhất; "
+            "bản tin còn trong danh sách phát thì gỡ ra rồi lên lịch bản đúng."
+        )
+
     async def health(self) -> Reason | None:
         """Whether the folder can be used, and what plays can be reached."""
         return await asyncio.to_thread(health, self.settings) or await self.transport.probe()

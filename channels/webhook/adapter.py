@@ -4,6 +4,7 @@ What a lost answer costs is the receiver's doing, so it follows from the setting
 honours the key and can be asked for it, found again (C) where it can only be asked, blind (D) where neither.
 """
 
+import hashlib
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, ClassVar
@@ -29,13 +30,17 @@ from channels.contract import (
 )
 from channels.twin import Rehearsal
 from channels.webhook import outcome, signing
-from channels.webhook.api import PictureOut, Placed, Post, Sent, SourceOut, Working
+from channels.webhook.api import Amended, AmendedPost, PictureOut, Placed, Post, Sent, SourceOut, Working
 from channels.webhook.render import KIND, LIMITS, problems, rendered
 from channels.wire import REFUSED, Answer, Seen
 from content.document import Document
 
 _ADDRESS = r"^https?://[^\s#@]+$"
 _SAFE_AGAIN = " Nơi nhận hứa không đăng hai lần cùng một mã, nên đăng lại là an toàn."
+_FIXED = (
+    "Nơi nhận này không có địa chỉ nhận đính chính. Hãy nhờ người quản lý nơi nhận sửa bài, "
+    "hoặc soạn một tin đính chính và đăng tới kênh này."
+)
 _PROBE = "tham-do"
 _ADVICE = {
     Reason.UNREACHABLE: "Nơi nhận không trả lời. Kiểm tra địa chỉ, và hỏi người quản lý nơi nhận xem máy chủ có đang chạy.",
@@ -73,6 +78,12 @@ class WebhookSettings(ChannelSettings):
     withdraw_url: str = Field(
         default="", title="Địa chỉ gỡ bài", description="Để trống nếu nơi nhận không có.", pattern=rf"^$|{_ADDRESS}"
     )
+    amend_url: str = Field(
+        default="",
+        title="Địa chỉ nhận đính chính",
+        description="Để trống nếu nơi nhận không có.",
+        pattern=rf"^$|{_ADDRESS}",
+    )
     keyed: bool = Field(default=False, title="Nơi nhận hứa: cùng một mã thì chỉ đăng một lần")
     any_answer: bool = Field(
         default=False,
@@ -93,7 +104,7 @@ class Webhook(Channel):
     kind: ClassVar[str] = KIND
     name: ClassVar[str] = "Webhook"
     capabilities: ClassVar[frozenset[Capability]] = frozenset(
-        {Capability.TEXT, Capability.PHOTO, Capability.FIND, Capability.WITHDRAW}
+        {Capability.TEXT, Capability.PHOTO, Capability.FIND, Capability.WITHDRAW, Capability.AMEND}
     )
     certainty: ClassVar[Certainty] = Certainty.KEYED
     other_certainties: ClassVar[frozenset[Certainty]] = frozenset({Certainty.LOOKUP, Certainty.BLIND})
@@ -162,6 +173,27 @@ class Webhook(Channel):
         url = _asking(self.settings.withdraw_url, "id", remote_id)
         seen = await self.tools.wire.call("DELETE", url, visible=True, headers=signed)
         return outcome.withdrawn(seen, remote_id, self.tools.now())
+
+    def fixed(self, message: Message) -> str:
+        """Only a receiver with an address for corrections can be told of one."""
+        return "" if self.settings.amend_url else _FIXED
+
+    async def amend(self, message: Message, part: int, remote_id: str) -> Outcome:
+        """Tell the receiver of the amended post: an event of its own, to an address of its own, under the post's id."""
+        if not self.settings.amend_url:
+            return Refused(reason=Reason.REJECTED, detail=_FIXED)
+        told = message.correction
+        amended = AmendedPost(
+            **self._sent(message, part).data.model_dump(), id=remote_id, note=told.note if told else ""
+        )
+        at = told.at if told else self.tools.now()
+        body = Amended(timestamp=at, data=amended).model_dump_json().encode()
+        signed = self._signed(f"amend:{remote_id}:{hashlib.sha256(body).hexdigest()[:16]}", body)
+        headers = {"content-type": "application/json; charset=utf-8"}
+        seen = await self.tools.wire.call(
+            "POST", self.settings.amend_url, visible=True, headers=headers | signed, content=body
+        )
+        return outcome.amended(seen, remote_id, self.settings.any_answer, self.tools.now())
 
     async def health(self) -> Reason | None:
         """Whether the receiver answers and takes the signature; without a look-up address only whether it answers."""

@@ -59,6 +59,22 @@ class Sent(_Said):
     data: Post
 
 
+class AmendedPost(Post):
+    """A post that is out and reads otherwise from now on: the whole post anew, under the id that the receiver gave it."""
+
+    id: str
+    note: str = Field(description="What was wrong, as readers may be told.")
+
+
+class Amended(_Said):
+    """The body of the POST that tells of a correction; the same one again is the same correction."""
+
+    type: Literal["lantoa.post.amended"] = "lantoa.post.amended"
+    version: Literal[1] = 1
+    timestamp: datetime = Field(description="When the correction was approved; the same on every try.")
+    data: AmendedPost
+
+
 class _Heard(BaseModel):
     model_config = ConfigDict(frozen=True, extra="ignore")
 

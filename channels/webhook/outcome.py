@@ -60,6 +60,24 @@ def withdrawn(seen: Seen, remote_id: str, now: datetime) -> Outcome:
     return refused(seen) or after_answer(seen, now)
 
 
+def amended(seen: Seen, remote_id: str, any_answer: bool, now: datetime) -> Outcome:
+    """The outcome of a correction; what is not there any more is refused, and nothing was made."""
+    if isinstance(seen, Silence):
+        return after_silence(seen)
+    if is_absent(seen):
+        return Refused(reason=Reason.NOT_FOUND, detail="Nơi nhận không còn bài này; có thể đã bị gỡ trước đó.")
+    if seen.status == 202 and not any_answer:
+        return Pending(handle=EMPTY)
+    if 200 <= seen.status < 300:
+        placed = seen.read(Placed)
+        done = any_answer or seen.status == 204 or (placed is not None and placed.id == remote_id)
+        unread = Unknown(detail=f"Nơi nhận trả lời không đúng mẫu (HTTP {seen.status}); có thể bài đã được sửa.")
+        return Published(remote_id=remote_id) if done else unread
+    if seen.status == 409:
+        return Unknown(detail="Nơi nhận đang xử lý một lần gửi trước của đính chính này (HTTP 409).")
+    return refused(seen) or after_answer(seen, now)
+
+
 def refused(seen: Answer) -> Refused | None:
     """The receiver's «no», with its own words where it gave any; None where nothing certain was said."""
     if seen.status not in _REFUSED:

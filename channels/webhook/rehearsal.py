@@ -19,6 +19,7 @@ class WebhookRehearsal(Rehearsal):
             "url": here,
             "lookup_url": here,
             "withdraw_url": here,
+            "amend_url": f"{place.twins_url}/webhook/sua/{quote(place.account, safe='')}",
             "secret": secret(place.account),
             "ward": place.account,
             "keyed": True,

@@ -18,7 +18,7 @@ from channels import pages
 from channels.contract import Message, Part, Picture
 from channels.twin import Trace, Twin
 from channels.webhook import signing
-from channels.webhook.api import Sent
+from channels.webhook.api import Amended, Sent
 
 _FOLDER = Path(__file__).parent
 _SHELF = "webhook.post"
@@ -45,6 +45,7 @@ class WebhookTwin(Twin):
             Route("/nhan/{account}", self.take, methods=["POST"]),
             Route("/nhan/{account}", self.tell, methods=["GET"]),
             Route("/nhan/{account}", self.remove, methods=["DELETE"]),
+            Route("/sua/{account}", self.amend, methods=["POST"]),
             Route("/trang/{account}", self.page, methods=["GET"]),
             Route("/bai/{id}", self.one, methods=["GET"]),
         ]
@@ -88,6 +89,25 @@ class WebhookTwin(Twin):
             return wrong(404, "not_found", "Không có bài này.")
         self.state.put(_SHELF, id, {**post, "gone": True})
         return Response(status_code=204)
+
+    async def amend(self, request: Request) -> Response:
+        """Put other words on a post that is there."""
+        body = await request.body()
+        no = self._no(request, body)
+        if no is not None:
+            return no
+        try:
+            said = Amended.model_validate_json(body)
+        except ValidationError:
+            return wrong(422, "invalid", "Nội dung không đúng mẫu.")
+        if not request.headers["webhook-id"].startswith(f"amend:{said.data.id}:"):
+            return wrong(422, "invalid", "Mã trong nội dung và trong tiêu đề khác nhau.")
+        post = self.state.get(_SHELF, said.data.id)
+        if post is None or post["account"] != request.path_params["account"] or post.get("gone"):
+            return wrong(404, "not_found", "Không có bài này.")
+        data = said.data.model_dump(mode="json", exclude={"id", "note"})
+        self.state.put(_SHELF, said.data.id, {**post, "sent": {**post["sent"], "data": data}, "note": said.data.note})
+        return JSONResponse(self._told(post))
 
     def _no(self, request: Request, body: bytes, id: str | None = None) -> Response | None:
         path = request.url.path

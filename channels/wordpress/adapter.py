@@ -48,7 +48,15 @@ class WordPress(Channel):
     kind: ClassVar[str] = render.KIND
     name: ClassVar[str] = "WordPress"
     capabilities: ClassVar[frozenset[Capability]] = frozenset(
-        {Capability.TEXT, Capability.PHOTO, Capability.STAGE, Capability.FIND, Capability.MEASURE, Capability.WITHDRAW}
+        {
+            Capability.TEXT,
+            Capability.PHOTO,
+            Capability.STAGE,
+            Capability.FIND,
+            Capability.MEASURE,
+            Capability.WITHDRAW,
+            Capability.AMEND,
+        }
     )
     certainty: ClassVar[Certainty] = Certainty.STAGED
     limits: ClassVar[Limits] = render.LIMITS
@@ -139,6 +147,25 @@ class WordPress(Channel):
         if isinstance(seen, Answer) and seen.status == 200:
             return _gone(seen, "trash", remote_id)
         return api.failed(seen)
+
+    async def amend(self, message: Message, part: int, remote_id: str) -> Outcome:
+        """Put the title, the text and the excerpt anew by the post's id; its address, pictures, terms and state stay.
+
+        The state is not sent: a post that lies in the trash stays there.
+        """
+        pictures = await Staging(self._api(), self.tools, self.settings).pictures(message, part)
+        if isinstance(pictures, Deferred | Refused):
+            return pictures
+        words = render.words(message, part, pictures, self.settings.picture_in_body)
+        seen = await self._api().post(f"{POSTS}/{remote_id}", words, POST_FIELDS, visible=True)
+        post = seen.read(Post) if isinstance(seen, Answer) else None
+        if not isinstance(seen, Answer):
+            return seen
+        if post is None:
+            return self._api().failed(seen)
+        if post.status != "publish":
+            return Refused(reason=Reason.NOT_FOUND, detail="Bài không còn hiện trên WordPress; hãy xem lại trên trang.")
+        return Published(remote_id=remote_id, url=post.link or None)
 
     async def health(self) -> Reason | None:
         """Whether the site can be used; ``examine`` says it in words."""

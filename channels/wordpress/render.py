@@ -78,17 +78,24 @@ def file_name(picture: Picture) -> str:
 
 def fields(message: Message, part: int, staged: dict[str, Any], status: str, in_body: bool) -> dict[str, Any]:
     """The body of ``POST /wp/v2/posts[/id]``: the whole post, so that what is published is what was frozen."""
-    said = message.parts[part]
     pictures = list(staged.get("pictures", []))
     return {
-        "title": escaping.escape(said.title, quote=False),
-        "content": _with_pictures(said, pictures, in_body),
-        "excerpt": _without_shortcodes(escaping.escape(said.summary, quote=False)),
+        **words(message, part, pictures, in_body),
         "slug": name(message),
         "status": status,
         "featured_media": pictures[0]["id"] if pictures else 0,
         "categories": list(staged.get("categories", [])),
         "tags": list(staged.get("tags", [])),
+    }
+
+
+def words(message: Message, part: int, pictures: list[dict[str, Any]], in_body: bool) -> dict[str, str]:
+    """What of the post's body is text: all that a correction changes."""
+    said = message.parts[part]
+    return {
+        "title": escaping.escape(said.title, quote=False),
+        "content": _with_pictures(said, pictures, in_body),
+        "excerpt": _without_shortcodes(escaping.escape(said.summary, quote=False)),
     }
 
 

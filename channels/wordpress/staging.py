@@ -7,7 +7,7 @@ is said by WordPress with its id.
 import html as escaping
 from typing import Any
 
-from channels.contract import Deferred, Handle, Message, Picture, Reason, Refused, Tools, Unknown
+from channels.contract import EMPTY, Deferred, Handle, Message, Picture, Reason, Refused, Tools, Unknown
 from channels.seen import invisible
 from channels.wire import Answer, Seen
 from channels.wordpress import render
@@ -55,6 +55,10 @@ class Staging:
         staged = {"pictures": pictures, **terms}
         id = await self._draft(message, part, handle, staged)
         return id if isinstance(id, Stop) else Handle(data={"id": id, **staged})
+
+    async def pictures(self, message: Message, part: int) -> list[dict[str, Any]] | Stop:
+        """Where the part's pictures are in the site's library, those of a post that is out too."""
+        return await self._pictures(message.parts[part].pictures, EMPTY)
 
     async def _pictures(self, pictures: tuple[Picture, ...], handle: Handle) -> list[dict[str, Any]] | Stop:
         known = {one["name"]: one for one in handle.data.get("pictures", [])}

@@ -56,6 +56,7 @@ def scene(tmp_path: Path) -> Iterator[Scene]:
 class TestWebhook(Conformance):
     channel = Webhook
     visible_path = "/nhan/"
+    amend_path = "/sua/"
 
 
 def webhook(scene: Scene, wire: Wire, **changes: Any) -> Webhook:
