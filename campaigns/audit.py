@@ -8,7 +8,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 from sqlalchemy import insert
-from sqlmodel import Session, col, select
+from sqlalchemy.orm import aliased
+from sqlmodel import Session, col, func, select
 
 from store.tables import AuditEvent, Ward
 
@@ -82,14 +83,12 @@ def _ends(session: Session, ward_ids: list[int]) -> dict[int, tuple[int, str]]:
     """The number and hash at the end of each ward's chain; the ward's row is locked in the order of ids."""
     locked = select(Ward.id).where(col(Ward.id).in_(ward_ids)).order_by(col(Ward.id)).with_for_update(key_share=True)
     session.exec(locked).all()
-    return {ward_id: _end(session, ward_id) for ward_id in ward_ids}
-
-
-def _end(session: Session, ward_id: int) -> tuple[int, str]:
     # One walk down the index for each ward: max() with group by would read every event of a long history.
-    newest = select(AuditEvent.number, AuditEvent.hash).where(AuditEvent.ward_id == ward_id)
-    found = session.exec(newest.order_by(col(AuditEvent.number).desc()).limit(1)).first()
-    return (found[0], found[1]) if found else (0, FIRST)
+    event, newest = col(AuditEvent.number), aliased(AuditEvent)
+    last = select(func.max(newest.number)).where(newest.ward_id == Ward.id).scalar_subquery()
+    ends = select(Ward.id, event, AuditEvent.hash).where(col(Ward.id).in_(ward_ids))
+    found = session.exec(ends.where(AuditEvent.ward_id == Ward.id, event == last)).all()
+    return dict.fromkeys(ward_ids, (0, FIRST)) | {ward_id or 0: (number, hash) for ward_id, number, hash in found}
 
 
 def digest(event: AuditEvent) -> str:

@@ -1,5 +1,6 @@
 """The claim: of every free outlet its first due delivery, and no two visible steps of one outlet at once."""
 
+from collections import defaultdict
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -7,8 +8,8 @@ from sqlalchemy import bindparam
 from sqlmodel import Session, col, select, text, update
 
 from campaigns import holding, moves
-from campaigns.moves import spoken_by
-from campaigns.states import Move, State
+from campaigns.moves import Due
+from channels.contract import Channel
 from store.tables import Attempt, Delivery, Instance, Outlet, Utc
 
 # Partial indexes serve a query only where their predicate stands in it word for word, hence text instead of columns.
@@ -26,27 +27,28 @@ FREE = f"""delivery.id in (select coalesce({", ".join(_FIRST.format(rank=rank) f
 def claim(
     session: Session, epoch: str, now: datetime, limit: int, outlet_id: int | None = None
 ) -> list[tuple[int, int]]:
-    """Take up to ``limit`` due deliveries for this boot epoch, of one outlet or of all; gives their (id, fence)."""
+    """Take up to ``limit`` due deliveries for this boot epoch, of one outlet or of all; gives their (id, fence).
+
+    The session's own copies of the deliveries and outlets stay as they were read.
+    """
     if session.exec(select(Instance.safe_mode)).one():
         return []
     holding.keep_back(session, now)
     moves.miss(session, now)
-    found = session.exec(waiting(now, limit, outlet_id)).all()
+    found = [Due(*row) for row in session.exec(waiting(now, limit, outlet_id))]
     moves.read_outlets(session, found)
-    chosen = [delivery for delivery in found if _within_quota(session, delivery, now)]
-    _take_slots(session, chosen, now)
-    for delivery in chosen:
-        delivery.fence += 1
-        delivery.epoch = epoch
-    moves.apply_all(session, [(delivery, Move(State.PREPARED, now)) for delivery in chosen], now)
-    return [(delivery.id or 0, delivery.fence) for delivery in chosen]
+    kinds = {outlet_id: moves.spoken_at(session, outlet_id) for outlet_id in {one.outlet_id for one in found}}
+    chosen = [one for one in found if _within_quota(session, one, kinds[one.outlet_id], now)]
+    _take_slots(session, {one.outlet_id: kinds[one.outlet_id] for one in chosen}, now)
+    moves.take_up(session, chosen, epoch, now)
+    return [(one.id, one.fence + 1) for one in chosen]
 
 
 def waiting(now: datetime, limit: int, outlet_id: int | None = None) -> Any:
-    """The deliveries that may be claimed now, most urgent and earliest first, locked together with their outlets."""
+    """What may be claimed now (``Due``), most urgent and earliest first, locked together with its outlets."""
     # The outlet's row is locked too: two workers on PostgreSQL never take two deliveries of one outlet.
     query = (
-        select(Delivery)
+        select(Delivery.id, Delivery.ward_id, Delivery.outlet_id, Delivery.fence)
         .join(Outlet, col(Outlet.id) == col(Delivery.outlet_id))
         .where(text(FREE).bindparams(bindparam("now", now, type_=Utc())))
         .where(text("delivery.state = 'due'"), Delivery.next_at <= now, Outlet.state == "open")
@@ -57,18 +59,20 @@ def waiting(now: datetime, limit: int, outlet_id: int | None = None) -> Any:
     return query.where(Delivery.outlet_id == outlet_id) if outlet_id else query
 
 
-def _take_slots(session: Session, claimed: list[Delivery], now: datetime) -> None:
-    """No outlet of these speaks again before its spacing has passed."""
-    for delivery in sorted(claimed, key=lambda one: one.outlet_id):
-        spacing = timedelta(seconds=spoken_by(session, delivery).spacing_seconds)
-        outlet = moves.one(session, Outlet, delivery.outlet_id)
-        outlet.next_slot_at = now + spacing
-        session.add(outlet)
+def _take_slots(session: Session, kinds: dict[int, type[Channel]], now: datetime) -> None:
+    """None of these outlets speaks again before its spacing has passed."""
+    spoken: dict[int, list[int]] = defaultdict(list)
+    for outlet_id, kind in sorted(kinds.items()):
+        spoken[kind.spacing_seconds].append(outlet_id)
+    for spacing, outlets in spoken.items():
+        theirs = update(Outlet).where(col(Outlet.id).in_(outlets))
+        until = theirs.values(next_slot_at=now + timedelta(seconds=spacing))
+        session.exec(until, execution_options={"synchronize_session": False})
 
 
-def _within_quota(session: Session, delivery: Delivery, now: datetime) -> bool:
+def _within_quota(session: Session, delivery: Due, kind: type[Channel], now: datetime) -> bool:
     """Whether one more visible step keeps every quota of the outlet; else it waits until the window has room."""
-    limits = getattr(spoken_by(session, delivery), "limits", None)
+    limits = getattr(kind, "limits", None)
     for quota in limits.quotas if limits else ():
         window = timedelta(seconds=quota.seconds)
         oldest = session.exec(_nth_newest(delivery.outlet_id, now - window, quota.count)).first()

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 from pydantic import BaseModel
 from sqlmodel import Session, col, func, select, text, update
@@ -15,6 +15,17 @@ from channels.contract import Certainty, Channel, Outcome
 from store.tables import Attempt, Delivery, Outlet
 
 Moved = tuple[Delivery, Move]
+
+
+class Due(NamedTuple):
+    """What a claim reads of a due delivery."""
+
+    id: int
+    ward_id: int
+    outlet_id: int
+    fence: int
+
+
 Told = TypeVar("Told", bound=BaseModel)
 
 
@@ -61,6 +72,20 @@ def apply_all(session: Session, moved: Sequence[Moved], now: datetime) -> None:
     record_all(session, MACHINE, entries, now)
 
 
+def take_up(session: Session, chosen: Sequence[Due], epoch: str, now: datetime) -> None:
+    """Write, in one statement, that this boot's epoch prepares them, each under its next fence; with audit events."""
+    theirs = update(Delivery).where(col(Delivery.id).in_([one.id for one in chosen]))
+    written = theirs.values(
+        state=State.PREPARED.value, fence=col(Delivery.fence) + 1, epoch=epoch, next_at=now, updated_at=now, reason="", detail=""
+    )  # fmt: skip
+    session.exec(written, execution_options={"synchronize_session": False})
+    action = f"delivery.{State.PREPARED.value}"
+    entries = [
+        Entry(one.ward_id, action, "delivery", one.id, {"from": "due", "fence": one.fence + 1}) for one in chosen
+    ]
+    record_all(session, MACHINE, entries, now)
+
+
 def _entry(delivery: Delivery, move: Move) -> Entry:
     told: dict[str, Any] = {"from": delivery.state, "fence": delivery.fence}
     if move.reason:
@@ -90,7 +115,7 @@ def mine(session: Session, wanted: Iterable[tuple[int, int]], state: State) -> d
     return {pair: delivery for delivery in found if (pair := (delivery.id or 0, delivery.fence)) in pairs}
 
 
-def read_outlets(session: Session, deliveries: Iterable[Delivery]) -> None:
+def read_outlets(session: Session, deliveries: Iterable[Delivery | Due]) -> None:
     """Read the deliveries' outlets in one go; the session forgets what nobody holds, so they are kept with it."""
     ids = {delivery.outlet_id for delivery in deliveries}
     if ids:
@@ -149,8 +174,13 @@ def settle_time(session: Session, delivery: Delivery) -> timedelta:
 
 def spoken_by(session: Session, delivery: Delivery) -> type[Channel]:
     """The delivery's kind of channel; a bare one, of which nothing can be looked up, where its plug-in is gone."""
+    return spoken_at(session, delivery.outlet_id)
+
+
+def spoken_at(session: Session, outlet_id: int) -> type[Channel]:
+    """The outlet's kind of channel, as ``spoken_by``."""
     try:
-        return outlets.kind_of(one(session, Outlet, delivery.outlet_id))
+        return outlets.kind_of(one(session, Outlet, outlet_id))
     except KeyError:
         return _Gone
 
