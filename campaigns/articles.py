@@ -5,7 +5,7 @@ No audit event is written here: a delivery's own event covers its article.
 
 import re
 from dataclasses import asdict, dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 import nh3
@@ -47,6 +47,14 @@ class NewArticle:
     source_url: str = ""
 
 
+@dataclass(frozen=True)
+class Told:
+    """A correction as readers are told of it: when it was decided, and what was wrong."""
+
+    at: datetime
+    note: str
+
+
 def clean_html(html: str) -> str:
     """HTML of the site's few tags; scripts, styles, events and unknown addresses are gone."""
     return nh3.clean(
@@ -81,6 +89,31 @@ def publish(session: Session, ward_id: int, key: str, new: NewArticle, now: date
     _replace(article, _words(new), now)
     session.add(article)
     return article, False
+
+
+def amend(session: Session, ward_id: int, key: str, new: NewArticle, told: Told, now: datetime) -> Article | None:
+    """Put other words in the place of an article that is there, and tell its readers; None where the ward has none.
+
+    The same correction again (the same moment) is the same one. Raises Withdrawn.
+    """
+    article = find(session, ward_id, key)
+    if article is None:
+        return None
+    if article.withdrawn_at is not None:
+        raise Withdrawn(key)
+    _replace(article, _words(new), now)
+    at = told.at.astimezone(UTC).isoformat()
+    if told.note and all(one["at"] != at for one in article.corrections):
+        article.corrections = [*article.corrections, {"at": at, "note": squeeze(_writable(told.note))}]
+        article.updated_at = now
+    session.add(article)
+    return article
+
+
+def corrections(article: Article) -> list[Told]:
+    """What its readers are told of its corrections, the newest first."""
+    told = [Told(datetime.fromisoformat(one["at"]), str(one["note"])) for one in article.corrections]
+    return sorted(told, key=lambda one: one.at, reverse=True)
 
 
 def withdraw(session: Session, ward_id: int, key: str, now: datetime) -> Article | None:

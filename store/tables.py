@@ -592,6 +592,7 @@ class Article(SQLModel, table=True):
     source_url: str = ""
     published_at: datetime = Field(sa_type=Utc, index=True)
     updated_at: datetime = Field(sa_type=Utc)
+    corrections: list[dict[str, Any]] = Field(default_factory=list, sa_type=JSON)
     withdrawn_at: datetime | None = Field(default=None, sa_type=Utc)
 
 
@@ -679,5 +680,6 @@ class Worker(SQLModel, table=True):
     stopped_at: datetime | None = Field(default=None, sa_type=Utc)
 
 
+import store.amendments  # noqa: E402, F401
 import store.clips  # noqa: E402, F401
 import store.notices  # noqa: E402, F401 - the rest of the schema; it needs ``Utc``, so it comes last

@@ -15,6 +15,7 @@ from channels.contract import (
     Certainty,
     Channel,
     ChannelSettings,
+    Correction,
     Figure,
     Found,
     Grassroots,
@@ -61,7 +62,15 @@ class Website(Channel):
     kind: ClassVar[str] = render.KIND
     name: ClassVar[str] = "Trang thông tin điện tử"
     capabilities: ClassVar[frozenset[Capability]] = frozenset(
-        {Capability.TEXT, Capability.PHOTO, Capability.STAGE, Capability.FIND, Capability.MEASURE, Capability.WITHDRAW}
+        {
+            Capability.TEXT,
+            Capability.PHOTO,
+            Capability.STAGE,
+            Capability.FIND,
+            Capability.MEASURE,
+            Capability.WITHDRAW,
+            Capability.AMEND,
+        }
     )
     certainty: ClassVar[Certainty] = Certainty.KEYED
     limits: ClassVar[Limits] = render.LIMITS
@@ -146,6 +155,14 @@ class Website(Channel):
     async def withdraw(self, remote_id: str) -> Outcome:
         """Take the article down; its address then says «Bài đã được gỡ». Doing so again changes nothing."""
         seen = await self.tools.wire.call("DELETE", self._url(remote_id), visible=True, headers=self._headers())
+        return outcome.visible(seen, remote_id, self.tools.now())
+
+    async def amend(self, message: Message, part: int, remote_id: str) -> Outcome:
+        """Put the amended article in the place of the one under this key, with the note that its readers see."""
+        told = message.correction or Correction(note="", at=self.tools.now())
+        body = self._article(message, part).model_dump(mode="json") | {"correction": told.model_dump(mode="json")}
+        url, headers = self._url(remote_id), self._headers()
+        seen = await self.tools.wire.call("PUT", url, visible=True, headers=headers, json=body)
         return outcome.visible(seen, remote_id, self.tools.now())
 
     async def health(self) -> Reason | None:

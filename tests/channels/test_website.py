@@ -26,6 +26,7 @@ from channels.contract import (
     Capability,
     Certainty,
     Channel,
+    Correction,
     Deferred,
     Handle,
     Message,
@@ -219,7 +220,7 @@ def test_what_is_missing_is_said(website: Website, town: Town) -> None:
 
 
 def test_a_capability_is_claimed_where_the_verb_is_real() -> None:
-    for capability in (Capability.STAGE, Capability.FIND, Capability.MEASURE, Capability.WITHDRAW):
+    for capability in (Capability.STAGE, Capability.FIND, Capability.MEASURE, Capability.WITHDRAW, Capability.AMEND):
         assert capability in Website.capabilities
         assert getattr(Website, capability.value) is not getattr(Channel, capability.value)
     assert Website.certainty is Certainty.KEYED
@@ -389,6 +390,51 @@ async def test_withdrawn_is_gone_and_stays_gone(website: Website, town: Town, wi
     assert (await website.find(made, 0, Handle(), START)).detail == "Bài đã được gỡ khỏi trang."
     missing = await website.withdraw("khong-co")
     assert isinstance(missing, Refused) and missing.reason is Reason.NOT_FOUND
+
+
+CORRECTION = Correction(note="Ghi nhầm ngày nhận hồ sơ", at=START + timedelta(hours=3))
+
+
+async def test_an_amended_article_keeps_its_place_and_tells_its_readers(
+    website: Website, town: Town, wire: Wire
+) -> None:
+    outcome = await sent(website, message(website))
+    assert isinstance(outcome, Published) and outcome.url
+    made = message(website, title="Nộp hồ sơ từ thứ Hai", summary="Sửa ngày.")
+    made = made.model_copy(update={"correction": CORRECTION})
+    for _ in range(2):
+        assert await website.amend(made, 0, "k1") == outcome, "the same address, the same key, however often"
+    page = await wire.call("GET", outcome.url)
+    assert isinstance(page, Answer) and page.status == 200
+    assert "Nộp hồ sơ từ thứ Hai" in page.text and "Nộp hồ sơ trực tuyến – " not in page.text
+    assert page.text.count("Đã đính chính lúc") == 1 and "Ghi nhầm ngày nhận hồ sơ" in page.text
+    assert '"CorrectionComment"' in page.text
+    feed = await wire.call("GET", f"{town.url}/{WARD}/feed.json")
+    assert isinstance(feed, Answer)
+    item = json.loads(feed.text)["items"][0]
+    assert item["title"] == "Nộp hồ sơ từ thứ Hai" and item["date_modified"] >= item["date_published"]
+    assert len(town.articles()) == 1
+
+
+async def test_an_amendment_makes_no_article(website: Website, town: Town) -> None:
+    made = message(website, key="k2").model_copy(update={"correction": CORRECTION})
+    missing = await website.amend(made, 0, "k2")
+    assert isinstance(missing, Refused) and missing.reason is Reason.NOT_FOUND
+    await sent(website, message(website))
+    await website.withdraw("k1")
+    gone = await website.amend(message(website).model_copy(update={"correction": CORRECTION}), 0, "k1")
+    assert isinstance(gone, Refused) and len([one for one in town.articles() if not one.withdrawn_at]) == 0
+
+
+@pytest.mark.parametrize("fault", ["drop_before", "drop_after", "error_after", "garbage"])
+async def test_a_lost_amendment_is_unknown_and_may_be_repeated(website: Website, town: Town, fault: FaultKind) -> None:
+    await sent(website, message(website))
+    made = message(website, title="Nộp hồ sơ từ thứ Hai").model_copy(update={"correction": CORRECTION})
+    town.order(fault, "/_publish/")
+    assert isinstance(await website.amend(made, 0, "k1"), Unknown)
+    assert isinstance(await website.amend(made, 0, "k1"), Published)
+    (article,) = town.articles()
+    assert article.title == "Nộp hồ sơ từ thứ Hai" and len(article.corrections) == 1
 
 
 async def test_figures_are_measured_and_explained(website: Website, town: Town, wire: Wire) -> None:

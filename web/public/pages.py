@@ -124,6 +124,7 @@ class Pages:
             article=article,
             url=self.site.address(ward, article.slug),
             corrected=article.updated_at - article.published_at > CORRECTED_AFTER,
+            corrections=articles.corrections(article),
             standfirst="" if says_first(article) else article.summary,
             more=_related(catalogue, article),
             linked_data=linked_data(self.site, ward, article),

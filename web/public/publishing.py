@@ -1,6 +1,7 @@
 """The publishing address: what a ward's website channel writes to, with the ward's token.
 
-PUT    /_publish/{ward}/{key}          put an article under a key (200 known key, 201 new)
+PUT    /_publish/{ward}/{key}          put an article under a key (200 known key, 201 new); with a «correction» only in
+                                       the place of one that is there (404 else)
 GET    /_publish/{ward}/{key}          what is under a key
 GET    /_publish/{ward}/{key}/visits   how often it was opened
 DELETE /_publish/{ward}/{key}          take it down
@@ -18,6 +19,7 @@ from typing import Annotated, Any
 
 from PIL import Image
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, HttpUrl, ValidationError
+from sqlmodel import Session
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
@@ -57,6 +59,13 @@ class GivenSource(_Given):
     url: HttpUrl | None = None
 
 
+class GivenCorrection(_Given):
+    """What was wrong with the words that this article takes the place of, and when that was decided."""
+
+    note: str = Field(default="", max_length=1000)
+    at: AwareDatetime
+
+
 class GivenArticle(_Given):
     """The body of a PUT."""
 
@@ -70,6 +79,7 @@ class GivenArticle(_Given):
     topics: list[Annotated[str, Field(min_length=1, max_length=80)]] = Field(default=[], max_length=10)
     source: GivenSource | None = None
     published_at: AwareDatetime
+    correction: GivenCorrection | None = None
 
     def words(self) -> articles.NewArticle:
         """The article as the site keeps it."""
@@ -182,13 +192,19 @@ class Publishing:
         with self.site.store.write() as session:
             ward = self._ward(articles.ward(session, request.path_params["ward"]))
             try:
-                article, created = articles.publish(session, row_id(ward), key, given.words(), self.site.now())
+                article, created = self._publish(session, row_id(ward), key, given)
             except articles.Withdrawn as error:
                 raise No(410, "withdrawn", "Bài này đã được gỡ nên không đăng lại được.") from error
             except articles.AddressTaken as error:
                 raise No(409, "address_taken", "Mã hoặc địa chỉ của bài đã thuộc về một bài khác.") from error
             placed = self._placed(ward, article) | {"created": created}
         return _json(placed, 201 if created else 200)
+
+    def _publish(self, session: Session, ward_id: int, key: str, given: GivenArticle) -> tuple[Article, bool]:
+        if given.correction is None:
+            return articles.publish(session, ward_id, key, given.words(), self.site.now())
+        told = articles.Told(given.correction.at, given.correction.note)
+        return _found(articles.amend(session, ward_id, key, given.words(), told, self.site.now())), False
 
     def _delete(self, request: Request) -> Response:
         with self.site.store.write() as session:

@@ -1,10 +1,14 @@
-"""What an article tells machines about itself: schema.org NewsArticle as JSON-LD."""
+"""What an article tells machines about itself: schema.org NewsArticle as JSON-LD, with its corrections.
+
+https://schema.org/correction https://schema.org/CorrectionComment
+"""
 
 import json
 from typing import Any
 
 from markupsafe import Markup
 
+from campaigns import articles
 from store.tables import Article, Ward
 from web.public.site import Site
 
@@ -33,6 +37,10 @@ def linked_data(site: Site, ward: Ward, article: Article) -> Markup:
     if article.picture:
         images = [_image(site, picture) for picture in (article.picture, *article.gallery)]
         described["image"] = images if article.gallery else images[0]
+    if told := articles.corrections(article):
+        described["correction"] = [
+            {"@type": "CorrectionComment", "text": one.note, "datePublished": one.at.isoformat()} for one in told
+        ]
     if article.source_url:
         described["isBasedOn"] = article.source_url
     return script_safe(described)

@@ -90,6 +90,11 @@ def long_date(moment: datetime, ward: Ward) -> str:
     return f"{_WEEKDAYS[local.weekday()]}, {format_date(local.date())}"
 
 
+def short_date(moment: datetime, ward: Ward) -> str:
+    """«20/11/2026», in the ward's zone."""
+    return format_date(moment.astimezone(ZoneInfo(ward.zone)).date())
+
+
 def date_and_time(moment: datetime, ward: Ward) -> str:
     """«20/11/2026, 7h30», in the ward's zone."""
     local = moment.astimezone(ZoneInfo(ward.zone))
@@ -127,6 +132,7 @@ def _environment() -> Environment:
     environment.filters |= {
         "long_date": long_date,
         "date_and_time": date_and_time,
+        "short_date": short_date,
         "time_of_day": time_of_day,
         "upper_first": _upper_first,
         "topic_slug": slug,
