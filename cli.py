@@ -62,6 +62,7 @@ CAN = {
     Capability.RENEW: "gia hạn quyền",
     Capability.FAN_OUT: "gửi từng người",
     Capability.RETURNS: "đọc thư trả lại",
+    Capability.EVENTS: "nhận sự kiện",
 }
 EXPECTED = (
     BadSettings, OldSchema, SecondDaemon, SealBroken, Mistake, PlanMistake, CannotRehearse, operating.CannotStart,

@@ -11,7 +11,7 @@ from typing import Any
 
 from sqlmodel import Session
 
-from campaigns import counts, wording
+from campaigns import counts, followers, wording
 from campaigns.states import State
 from campaigns.tallies import (
     AirRow,
@@ -70,7 +70,10 @@ def figures(
         weeks=_weeks(days),
         lateness=_lateness(session, scope),
         reach=reach,
-        audience=[_audience(row) for row in counts.newest_audience(session, scope, _audience_names())],
+        audience=[
+            *(_audience(row) for row in counts.newest_audience(session, scope, _audience_names())),
+            *followers.rows(session, scope),
+        ],
         air=_air(counts.posts_out_by_kind(session, scope), outlets, reach),
         evidence=_evidence(session, scope) if with_evidence else [],
         troubles=_troubles(session, scope),

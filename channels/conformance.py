@@ -49,6 +49,7 @@ _VERBS = {
     Capability.RENEW: "renew",
     Capability.FAN_OUT: "send",
     Capability.RETURNS: "returns",
+    Capability.EVENTS: "heard",
 }
 
 

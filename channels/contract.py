@@ -14,6 +14,9 @@ from pydantic import BaseModel, ConfigDict
 from channels.afterwards import Record as Record
 from channels.afterwards import Return as Return
 from channels.consents import Consent as Consent
+from channels.events import Event as Event
+from channels.events import Forged as Forged
+from channels.events import Heard as Heard
 from channels.message import Clip as Clip
 from channels.message import ClipLimits as ClipLimits
 from channels.message import Correction as Correction
@@ -37,6 +40,7 @@ from channels.outcomes import Published as Published
 from channels.outcomes import Reason as Reason
 from channels.outcomes import Refused as Refused
 from channels.outcomes import Unknown as Unknown
+from channels.staff_bots import Bot as Bot
 from channels.twin import Rehearsal
 from channels.wire import Wire
 from content.document import Document
@@ -58,6 +62,7 @@ class Capability(StrEnum):
     RENEW = "renew"
     FAN_OUT = "fan_out"
     RETURNS = "returns"
+    EVENTS = "events"
 
 
 class Certainty(StrEnum):
@@ -265,6 +270,18 @@ class Channel:
 
     async def put_away(self, returns: tuple[Return, ...]) -> None:
         """These are written down: they are not given again. What fails here is given again, which is harmless."""
+
+    def heard(self, headers: Mapping[str, str], body: bytes) -> Heard | Forged:
+        """What a request to the outlet's event address says (``Capability.EVENTS``), proved before it is read; pure.
+
+        ``headers`` have names in small letters; ``body`` is as it came. Compare secrets in constant time.
+        """
+        return Forged(why="unset")
+
+    @classmethod
+    def staff_bot(cls) -> type[Bot] | None:
+        """The bot of this platform that tells the ward's own staff; None where it has none."""
+        return None
 
     async def find(self, message: Message, part: int, handle: Handle, since: datetime) -> Found:
         """Read-only look-up of a part by id or marker; ``since`` says how far back to read.

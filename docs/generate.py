@@ -45,6 +45,7 @@ CAPABILITIES = {
     Capability.RENEW: "Tự gia hạn kết nối",
     Capability.FAN_OUT: "Gửi từng người",
     Capability.RETURNS: "Đọc thư trả lại",
+    Capability.EVENTS: "Nhận sự kiện nền tảng báo về",
 }
 CERTAINTIES = {
     Certainty.KEYED: "có khóa: gửi lại cùng khóa không sinh bài thứ hai, nên đúng một lần",

@@ -11,6 +11,7 @@ from pydantic import Field, field_validator, model_validator
 from telegram import ChatMemberAdministrator, ChatMemberOwner, ReplyParameters
 
 from channels import clips
+from channels.contract import Bot as StaffBot
 from channels.contract import (
     Capability,
     Certainty,
@@ -134,6 +135,13 @@ class Telegram(Channel):
         from channels.telegram.rehearsal import TelegramRehearsal
 
         return TelegramRehearsal(cls.kind)
+
+    @classmethod
+    def staff_bot(cls) -> type[StaffBot] | None:
+        """A bot for the ward's own staff."""
+        from channels.telegram.bot import TelegramBot
+
+        return TelegramBot
 
     def render(self, document: Document, key: str, pictures: tuple[Picture, ...] = ()) -> Message:
         """A text, a photo or an album; a long text as a first message and its replies, each with the short link."""

@@ -15,6 +15,7 @@ from starlette.requests import Request
 from starlette.responses import FileResponse, JSONResponse, RedirectResponse, Response
 from starlette.routing import BaseRoute, Route
 
+from channels import talks
 from channels.pages import answer
 from channels.telegram.twin_channel import (
     ChannelRow,
@@ -27,6 +28,7 @@ from channels.telegram.twin_channel import (
 )
 from channels.telegram.twin_methods import METHODS, Call, Refusal
 from channels.telegram.twin_page import bubble, channel_page, post_page
+from channels.telegram.twin_staff import Staff
 from channels.twin import Trace, Twin, TwinState
 
 PAGE_SIZE = 20
@@ -42,6 +44,7 @@ class TelegramTwin(Twin):
         super().__init__(state, now, base_url)
         self.shelves = Shelves(state)
         self.flood = Flood(now)
+        self.staff = Staff(talks.Talks(state, "telegram.bot", now))
 
     def upset(self) -> Response:
         """Telegram's own server error, given although the message stands in the channel."""
@@ -51,6 +54,7 @@ class TelegramTwin(Twin):
         """The Bot API, the public page, a post's own page, and pictures."""
         return [
             Route("/bot{token}/{method}", self.api, methods=["GET", "POST"]),
+            *talks.routes(self.staff.talks, "Telegram"),
             Route("/file/photo/{name}", self.photo),
             Route("/s/{channel}", self.preview),
             Route("/{channel}/{id:int}", self.post),
@@ -67,14 +71,18 @@ class TelegramTwin(Twin):
 
     async def _result(self, request: Request) -> Any:
         own = self._bot_channel(request)
-        method = METHODS.get(request.path_params["method"].lower())
-        if method is None:
+        named = request.path_params["method"].lower()
+        method = METHODS.get(named)
+        if method is None and not self.staff.takes(named, {}):
             raise Refusal(404, "Not Found")
         if self.ordered("refuse", request.url.path):
             raise Refusal(403, "Forbidden: bot was kicked from the channel chat")
         if self.ordered("rate_limit", request.url.path):
             raise Refusal(429, "Too Many Requests: retry after 30", retry_after=30)
         given, files = await _parameters(request)
+        if self.staff.takes(named, given):
+            return await self.staff.do(named, own, given)
+        assert method is not None  # noqa: S101 - what is nobody's was refused above
         return method(Call(self.shelves, self.flood, self.now(), own, given, files))
 
     def _bot_channel(self, request: Request) -> ChannelRow:

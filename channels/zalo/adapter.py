@@ -9,14 +9,17 @@ from typing import Any, ClassVar
 
 from channels.contract import (
     EMPTY,
+    Bot,
     Capability,
     Certainty,
     Channel,
     Consent,
     Deferred,
     Figure,
+    Forged,
     Found,
     Handle,
+    Heard,
     Limits,
     Measure,
     Message,
@@ -31,7 +34,7 @@ from channels.contract import (
 )
 from channels.seen import invisible
 from channels.twin import Rehearsal
-from channels.zalo import amending, broadcast, consent
+from channels.zalo import amending, broadcast, consent, events
 from channels.zalo.api import (
     OK,
     PROCESSING,
@@ -78,6 +81,7 @@ class Zalo(Channel):
             Capability.WITHDRAW,
             Capability.AMEND,
             Capability.RENEW,
+            Capability.EVENTS,
         }
     )
     settings: ZaloSettings
@@ -93,6 +97,17 @@ class Zalo(Channel):
         """One article, and its notice to followers where they are told; a title too long is kept whole for ``validate``."""
         made = article(document, key, pictures[: LIMITS.pictures], self.settings.author)
         return broadcast.with_broadcast(made, self.settings) if self.settings.broadcast == "followers" else made
+
+    def heard(self, headers: Mapping[str, str], body: bytes) -> Heard | Forged:
+        """An event that Zalo tells of the account, its signature proved first."""
+        return events.heard(self.settings, headers, body, self.tools.now())
+
+    @classmethod
+    def staff_bot(cls) -> type[Bot] | None:
+        """The Zalo Bot Platform's bot."""
+        from channels.zalo.bot import ZaloBot
+
+        return ZaloBot
 
     def home(self) -> str | None:
         """The account's page."""

@@ -14,7 +14,7 @@ _NUMBERS = r"^(\d{1,2}(,\d{1,2})*)?$"
 class ZaloSettings(ChannelSettings):
     """How one Official Account is reached; the token pair is replaced by ``renew`` and ``authorise``."""
 
-    secret_fields: ClassVar[tuple[str, ...]] = ("app_secret", "access_token", "refresh_token")
+    secret_fields: ClassVar[tuple[str, ...]] = ("app_secret", "access_token", "refresh_token", "event_secret")
 
     app_id: str = Field(min_length=1, title="Mã ứng dụng (App ID)")
     oa_id: str = Field(default="", title="Mã Official Account")
@@ -28,6 +28,11 @@ class ZaloSettings(ChannelSettings):
         default=SecretStr(""),
         title="Mã làm mới (refresh token)",
         description="Để trống nếu sẽ bấm «Cấp quyền qua Zalo OA»",
+    )
+    event_secret: SecretStr = Field(
+        default=SecretStr(""),
+        title="Khóa bí mật của OA (OA Secret Key)",
+        description="Ở trang Webhook của ứng dụng Zalo; để trống nếu không nhận sự kiện Zalo báo về",
     )
     expires_at: datetime | None = Field(default=None, title="Mã truy cập hết hạn lúc")
     renew_at: datetime | None = Field(default=None, title="Làm mới mã truy cập lúc")
@@ -59,6 +64,23 @@ class ZaloSettings(ChannelSettings):
     )
     target_form: Literal["text", "list"] = Field(default="text", title="Cách ghi nhóm người nhận trong lời gọi API")
     pkce: Literal["fixed", "fresh"] = Field(default="fixed", title="Mã thách thức khi cấp quyền (PKCE)")
+    event_key: Literal["either", "oa", "app"] = Field(
+        default="either",
+        title="Sự kiện Zalo báo về được ký bằng",
+        json_schema_extra={
+            "choices": {
+                "either": "Khóa nào khớp cũng nhận",
+                "oa": "Khóa bí mật của OA",
+                "app": "Mã bí mật của ứng dụng",
+            }
+        },
+    )
+    event_time: Literal["body", "header"] = Field(
+        default="body",
+        title="Thời điểm trong chữ ký lấy ở",
+        json_schema_extra={"choices": {"body": "Nội dung sự kiện", "header": "Đầu yêu cầu (X-ZEvent-Timestamp)"}},
+    )
+    event_hours: int = Field(default=24, ge=1, le=72, title="Nhận sự kiện cũ không quá (giờ)")
     host: str = Field(default="https://openapi.zalo.me", title="Máy chủ API")
     oauth_host: str = Field(default="https://oauth.zaloapp.com", title="Máy chủ cấp mã truy cập")
     link: str = Field(default="https://post.oa.zalo.me/d/{oa}?id={id}&pageId={oa}", title="Dạng liên kết của bài")

@@ -4,7 +4,7 @@ from typing import Any
 
 from channels.twin import Place, Rehearsal
 from channels.zalo.twin import ZaloTwin
-from channels.zalo.twin_tokens import ACCESS, APP_ID, APP_SECRET, REFRESH, encoded
+from channels.zalo.twin_tokens import ACCESS, APP_ID, APP_SECRET, EVENT_SECRET, REFRESH, encoded
 
 
 class ZaloRehearsal(Rehearsal):
@@ -21,6 +21,7 @@ class ZaloRehearsal(Rehearsal):
             "app_secret": APP_SECRET,
             "access_token": ACCESS + name,
             "refresh_token": REFRESH + name,
+            "event_secret": EVENT_SECRET,
             "host": f"{place.twins_url}/zalo",
             "oauth_host": f"{place.twins_url}/zalo",
             "link": f"{place.twins_url}/zalo/d/{{id}}",

@@ -57,7 +57,7 @@ def detail(article: dict[str, Any], base_url: str) -> dict[str, Any]:
     return {**said, "cover": cover}
 
 
-def account(name: str, rules: Broadcasts) -> dict[str, Any]:
+def account(name: str, rules: Broadcasts, gained: int = 0) -> dict[str, Any]:
     """The answer of ``getoa``."""
     number = zlib.crc32(name.encode())
     return {
@@ -66,7 +66,7 @@ def account(name: str, rules: Broadcasts) -> dict[str, Any]:
         "description": "Kênh thông tin của phường (diễn tập)",
         "is_verified": rules.verified,
         "oa_type": 4,
-        "num_follower": 1200 + number % 3000,
+        "num_follower": 1200 + number % 3000 + gained,
         "package_name": PACKAGES[rules.package],
         "package_valid_through_date": rules.valid_through,
     }

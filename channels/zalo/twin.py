@@ -14,7 +14,9 @@ from channels import pages
 from channels.twin import Trace, Twin
 from channels.zalo import shown
 from channels.zalo.cover import fetch
+from channels.zalo.twin_bot import BotPlatform
 from channels.zalo.twin_broadcast import Broadcasts
+from channels.zalo.twin_events import Events
 from channels.zalo.twin_tokens import Tokens
 
 _LIMITS = {"title": 150, "description": 300, "author": 50}
@@ -46,6 +48,8 @@ class ZaloTwin(Twin):
         self._minute: tuple[str, int] = ("", 0)
         self._tokens = Tokens(self.state, self.now)
         self.broadcasts = Broadcasts(self.state, self.now)
+        self.events = Events(self.state, self.now, self.base_url)
+        self._bots = BotPlatform(self.state, self.now, self.ordered)
 
     def routes(self) -> list[BaseRoute]:
         """The OAuth, article and account endpoints, and the pages that citizens see."""
@@ -64,6 +68,8 @@ class ZaloTwin(Twin):
             Route("/d/{id}", self.article_page, methods=["GET"]),
             Route("/cover/{name}", self.cover, methods=["GET"]),
             Route("/oa/{account}", self.account_page, methods=["GET"]),
+            *self.events.routes(),
+            *self._bots.routes(),
         ]
 
     def _posts(self, handlers: dict[str, Handler]) -> list[BaseRoute]:
@@ -243,7 +249,7 @@ class ZaloTwin(Twin):
 
     async def getoa(self, account: str, said: dict[str, Any]) -> Response:
         """The account itself."""
-        return ok(shown.account(account, self.broadcasts))
+        return ok(shown.account(account, self.broadcasts, self.events.gained(account)))
 
     async def article_page(self, request: Request) -> Response:
         """The article as a citizen sees it; a hidden one is not there."""
@@ -262,7 +268,7 @@ class ZaloTwin(Twin):
         account = request.path_params["account"]
         mine = [row for row in reversed(self._articles()) if row["account"] == account and shown.visible(row)]
         cards = [shown.card(row, self.now(), f"{self.base_url}/cover/{row['cover']}") for row in mine]
-        return pages.answer(shown.page(f"Zalo OA {account}", cards))
+        return pages.answer(shown.page(f"Zalo OA {account}", [self.events.buttons(account), *cards]))
 
     async def cover(self, request: Request) -> Response:
         """A cover picture."""

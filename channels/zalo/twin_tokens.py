@@ -16,6 +16,7 @@ from channels.twin import TwinState
 
 APP_ID = "1000000000000000001"
 APP_SECRET = "rehearsal-app-secret"  # noqa: S105 - a make-believe platform's make-believe secret
+EVENT_SECRET = "rehearsal-oa-secret-key"  # noqa: S105 - likewise
 ACCESS = "rehearsal-access-"
 REFRESH = "rehearsal-refresh-"
 INVALID, EXPIRED = -216, -220

@@ -3,14 +3,14 @@
 from fastapi import APIRouter, Request
 from fastapi.responses import Response
 
-from campaigns import connecting, consenting, diagnosing, outlets, resting, views
+from campaigns import connecting, consenting, diagnosing, hearing, outlets, resting, views
 from campaigns.connecting import BROKEN, REACHED
 from campaigns.people import Action, Mistake
 from channels.contract import Channel, Record
 from channels.registry import kinds
 from store.tables import Outlet
 from store.vault import SealBroken
-from web.console import outlet_forms
+from web.console import outlet_forms, words
 from web.console.pages import done, page
 from web.forms import Form, Typed
 from web.session import Here, NotHere, Visitor
@@ -163,6 +163,7 @@ def _page(
 ) -> Response:  # fmt: skip
     with here.store.read() as session:
         found = connecting.standing(session, here.ward_id, id)
+        told = hearing.standing(session, here.desk, found.outlet, here.now) if hearing.hears(found.outlet) else None
     maker = kinds().get(found.outlet.kind)
     return page(
         request, here, "outlet.html", status, found=found, outlet=found.outlet, maker=maker, health=health, advice=_advice(here, found.outlet),
@@ -170,6 +171,7 @@ def _page(
         values=values if values is not None else outlet_forms.kept_values(maker, found.outlet.settings) if maker else {},
         consent=consenting.offered(here.desk, found.outlet) if maker and here.may(Action.MANAGE) else None,
         records=_records(here, found.outlet) if maker else (), errors=errors or {}, editing=True, rests=found.outlet.failures >= resting.OPENS_AT,
+        told=told, events_said=words.PLATFORM_EVENT, refused_said=hearing.WHY,
     )  # fmt: skip
 
 

@@ -58,6 +58,20 @@ FIGURE: dict[str, str] = {
     "plays": "Lượt phát",
 }
 
+#: what a platform calls an event -> words; what is not here is shown by the platform's own name
+PLATFORM_EVENT: dict[str, str] = {
+    "follow": "Có người quan tâm",
+    "unfollow": "Có người bỏ quan tâm",
+    "user_received_message": "Người nhận đã nhận tin",
+    "user_seen_message": "Người nhận đã xem tin",
+    "user_send_text": "Người dân nhắn tin (nội dung không lưu)",
+    "user_send_image": "Người dân gửi ảnh (nội dung không lưu)",
+    "user_send_location": "Người dân gửi vị trí (nội dung không lưu)",
+    "oa_send_text": "Trang đã gửi tin",
+    "oa_send_image": "Trang đã gửi ảnh",
+    "anonymous_send_text": "Người chưa quan tâm nhắn tin (nội dung không lưu)",
+}
+
 VERB: dict[str, str] = {
     "stage": "Chuẩn bị",
     "publish": "Đăng",

@@ -16,6 +16,7 @@ from store.vault import Vault
 from web.assets import assets
 from web.public.answers import page
 from web.public.feeds import Feeds
+from web.public.hearing import Hearing
 from web.public.links import Links
 from web.public.pages import Pages, not_found
 from web.public.publishing import Publishing
@@ -46,7 +47,7 @@ def build(
     async def broken(request: Request, error: Exception) -> Response:
         return page(request, site.render("broken.html", ward=None), status=500)
 
-    parts = (Links(site), Feeds(site), Publishing(site), Subscribing(site), Pages(site))
+    parts = (Links(site), Feeds(site), Publishing(site), Subscribing(site), Hearing(site), Pages(site))
     app = Starlette(
         routes=[assets.route(), *(route for part in parts for route in part.routes())],
         exception_handlers={404: no_such_page, 405: no_such_page, 500: broken},
