@@ -12,7 +12,7 @@ import json as jsonlib
 import logging
 import socket
 import ssl
-from collections.abc import Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from functools import cache
@@ -39,6 +39,7 @@ REFUSED = "Refusal"
 may_leave: ContextVar[Callable[[], bool]] = ContextVar("may_leave", default=lambda: True)
 """Asked just before the first byte of a visible call; when it says no, the call ends as one of which nothing left."""
 KEPT_SECONDS = 4.0
+PIECE = 256 * 1024
 
 
 @dataclass(frozen=True)
@@ -194,6 +195,7 @@ class Wire:
         Kept connections go stale: the faster transport then repeats a GET, PUT or DELETE (never a POST) by itself;
         a visible call is never repeated. An address that the guard refuses is a Silence of the kind REFUSED: nothing was sent.
         """
+        request = _in_pieces(request)
         if not visible:
             return await self._send(self._shared_client(), method, url, request, None, longer)
         transport = self.visible_transport()
@@ -327,6 +329,20 @@ class Wire:
             raise Refusal("địa chỉ phải bắt đầu bằng http:// hoặc https://")
         self.guard.check_target(target.host, target.port or (443 if target.scheme == "https" else 80))
         return target
+
+
+def _in_pieces(request: dict[str, Any]) -> dict[str, Any]:
+    """A large body is given piece by piece, with its length, so that nothing else stands still while it leaves."""
+    content = request.get("content")
+    if not isinstance(content, bytes) or len(content) <= PIECE:
+        return request
+    headers = {**(request.get("headers") or {}), "content-length": str(len(content))}
+    return {**request, "content": _pieces(content), "headers": headers}
+
+
+async def _pieces(content: bytes) -> AsyncIterator[bytes]:
+    for at in range(0, len(content), PIECE):
+        yield content[at : at + PIECE]
 
 
 def _next_hop(url: str, location: str) -> str:

@@ -17,6 +17,7 @@ from channels.contract import (
     Certainty,
     Channel,
     ChannelSettings,
+    Clip,
     Deferred,
     Figure,
     Found,
@@ -32,6 +33,7 @@ from channels.contract import (
     Refused,
     Unknown,
 )
+from channels.facebook import videos
 from channels.facebook.api import (
     Api,
     Counted,
@@ -81,6 +83,11 @@ class FacebookSettings(ChannelSettings):
     app_secret: SecretStr | None = Field(default=None, title="Mã bí mật của ứng dụng (để ký appsecret_proof)")
     version: str = Field(default="v26.0", pattern=r"^v\d+\.\d+$", title="Phiên bản Graph API")
     host: str = Field(default="https://graph.facebook.com", title="Máy chủ API")
+    reels: bool = Field(
+        default=True,
+        title="Đăng video dọc thành reel",
+        description="Video dọc 9:16 dài 3 đến 90 giây; video khác được đăng thành video của trang",
+    )
 
 
 class Facebook(Channel):
@@ -96,6 +103,7 @@ class Facebook(Channel):
         {
             Capability.TEXT,
             Capability.PHOTO,
+            Capability.VIDEO,
             Capability.STAGE,
             Capability.FIND,
             Capability.MEASURE,
@@ -116,6 +124,11 @@ class Facebook(Channel):
         """One post in plain text with the short link in its words."""
         return post(document, key, pictures[: LIMITS.pictures])
 
+    def render_clip(self, document: Document, key: str, clip: Clip, pictures: tuple[Picture, ...] = ()) -> Message:
+        """The same words below the video, as a reel where it is one; the post's photos stay away: a post has one or the other."""
+        made = post(document, key, (), clip)
+        return made.model_copy(update={"extra": {"reel": self.settings.reels and videos.as_reel(clip)}})
+
     def home(self) -> str | None:
         """The page itself."""
         return f"https://www.facebook.com/{self.settings.page_id}"
@@ -129,6 +142,8 @@ class Facebook(Channel):
 
         Until a post names them nobody sees them, and Facebook throws temporary ones away after a day; staged again then.
         """
+        if clip := message.parts[part].clip:
+            return await self._stage_clip(clip, message, handle)
         pictures = message.parts[part].pictures
         if _staged(handle, pictures, self.tools.now()):
             return handle
@@ -139,6 +154,17 @@ class Facebook(Channel):
                 return id
             ids.append(id)
         return Handle(data={"photos": ids, "at": self.tools.now().isoformat()}) if ids else handle
+
+    async def _stage_clip(self, clip: Clip, message: Message, handle: Handle) -> Handle | Outcome:
+        if videos.is_staged(handle, self.tools.now()):
+            return handle
+        try:
+            content = self.tools.shelf.read(clip.sha256)
+        except FileNotFoundError:
+            return Refused(
+                reason=Reason.BAD_MEDIA, detail="Không còn video của bài trong Kho tư liệu. Hãy chọn lại video."
+            )
+        return await self._videos().stage(clip, content, bool(message.extra.get("reel")))
 
     async def _upload(self, picture: Picture) -> str | Deferred | Refused:
         try:
@@ -156,7 +182,9 @@ class Facebook(Channel):
         return made.id
 
     async def publish(self, message: Message, part: int, handle: Handle, earlier: tuple[str, ...]) -> Outcome:
-        """The post, one call: with its photos, else with its link, whose card Facebook draws."""
+        """The post, one call: with its photos, else with its link, whose card Facebook draws; a video by its name."""
+        if message.parts[part].clip:
+            return await self._videos().publish(message, part, handle)
         seen = await self._api().post(
             f"/{self.settings.page_id}/feed", self._fields(message, part, handle), visible=True
         )
@@ -180,8 +208,10 @@ class Facebook(Channel):
         """Look for the short link in the page's list, back to ``since`` (less five minutes); an empty list proves nothing.
 
         The short link is this delivery's own, so a post that carries it counts whenever Facebook says it was made:
-        the machine's clock, from which ``since`` comes, may be ahead.
+        the machine's clock, from which ``since`` comes, may be ahead. A video is asked by its name.
         """
+        if handle.data.get("video"):
+            return await self._videos().find(handle, since)
         marker = message.parts[part].marker
         if not marker:
             return Found(verdict="unclear", detail="Bài không có liên kết rút gọn để tra cứu.")
@@ -227,6 +257,14 @@ class Facebook(Channel):
 
         It is also when a post that Graph took and the public cannot see is found out, which a published answer never says.
         """
+        if videos.is_video(remote_id):
+            video = await self._videos().read(remote_id)
+            if not isinstance(video, videos.Video):
+                reason = Reason.UNREACHABLE if isinstance(video, Unknown) else video.reason
+                return Measure(reason=reason, detail=video.detail)
+            if not video.post_id:
+                return Measure(reason=Reason.BUSY, detail="Facebook chưa cho biết bài của video này.")
+            remote_id = video.post_id if "_" in video.post_id else f"{self.settings.page_id}_{video.post_id}"
         counted = await self._counts(remote_id)
         if isinstance(counted, Measure):
             return counted
@@ -268,7 +306,8 @@ class Facebook(Channel):
 
         Graph lets an application change only the posts that it made itself.
         """
-        seen = await self._api().post(f"/{remote_id}", {"message": message.parts[part].body}, visible=True)
+        words = "description" if videos.is_video(remote_id) else "message"
+        seen = await self._api().post(f"/{remote_id}", {words: message.parts[part].body}, visible=True)
         if not isinstance(seen, Answer):
             return seen
         done = seen.read(Done)
@@ -289,6 +328,12 @@ class Facebook(Channel):
         if page.id != self.settings.page_id:
             return Reason.MISCONFIGURED
         return Reason.RATE_LIMITED if busiest(dict(seen.headers)) >= _TIRED else None
+
+    def _videos(self) -> videos.Videos:
+        given = self.settings
+        return videos.Videos(
+            self._api(), given.page_id, given.host, given.page_token.get_secret_value(), self.tools.now()
+        )
 
     def _api(self) -> Api:
         return Api(

@@ -261,13 +261,25 @@ class Api:
         return self._read(await self._tools.wire.call("GET", self._root + path, params={**params, **self._keys}))
 
     async def post(
-        self, path: str, fields: dict[str, str], files: dict[str, Any] | None = None, visible: bool = False
+        self,
+        path: str,
+        fields: dict[str, str],
+        files: dict[str, Any] | None = None,
+        visible: bool = False,
+        longer: float = 0,
     ) -> Answer | Deferred | Refused | Unknown:
-        """Make something; ``files`` go as multipart."""
+        """Make something; ``files`` go as multipart, a large one may take ``longer`` seconds more."""
         form = {**fields, **self._keys}
+        wire = self._tools.wire
         return self._read(
-            await self._tools.wire.call("POST", self._root + path, data=form, files=files, visible=visible)
+            await wire.call("POST", self._root + path, data=form, files=files, visible=visible, longer=longer)
         )
+
+    async def upload(
+        self, url: str, headers: dict[str, str], content: bytes, longer: float
+    ) -> Answer | Deferred | Refused | Unknown:
+        """Bytes to the address that Graph gave for them; nobody sees them."""
+        return self._read(await self._tools.wire.call("POST", url, headers=headers, content=content, longer=longer))
 
     async def delete(self, path: str) -> Answer | Deferred | Refused | Unknown:
         """Take something away."""

@@ -1,6 +1,8 @@
 """A document as a post of a Facebook Page, and what is wrong with it by Facebook's rules. Pure."""
 
-from channels.contract import Limits, Message, Part, Picture, PictureSpec, Problem
+from channels import clips
+from channels.contract import Clip, Limits, Message, Part, Picture, PictureSpec, Problem
+from channels.facebook.videos import VIDEO
 from content.document import Document, plain
 from content.text import length, nfc, squeeze
 
@@ -10,11 +12,12 @@ LIMITS = Limits(
     text=TEXT_LIMIT,
     picture=PictureSpec(format="jpeg", shape="wide", max_side=2048, max_bytes=3_900_000),
     pictures=PHOTOS_LIMIT,
+    video=VIDEO,
     source="https://developers.facebook.com/docs/graph-api/reference/page/feed",
 )
 
 
-def post(document: Document, key: str, pictures: tuple[Picture, ...]) -> Message:
+def post(document: Document, key: str, pictures: tuple[Picture, ...], clip: Clip | None = None) -> Message:
     """One post: title, body, link, source, signature and hashtags as plain text, blank lines between them."""
     said = document.for_channel("facebook")
     pieces = [squeeze(said.title), plain(said.blocks) or squeeze(said.summary), *_tail(said)]
@@ -24,6 +27,7 @@ def post(document: Document, key: str, pictures: tuple[Picture, ...]) -> Message
         format="plain",
         title=squeeze(said.title),
         pictures=pictures,
+        clip=clip,
         link=said.link,
         marker=said.link or "",
     )
@@ -59,6 +63,7 @@ def problems(message: Message) -> list[Problem]:
         found.append(Problem(level="error", text=text, field="picture"))
     if any(picture.mime not in ("image/jpeg", "image/png") for picture in part.pictures):
         found.append(Problem(level="error", text="Ảnh đăng Facebook phải là JPEG hoặc PNG.", field="picture"))
+    found += clips.problems(part.clip, LIMITS, "Facebook")
     if not part.marker:
         found.append(
             Problem(

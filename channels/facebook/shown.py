@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from channels import pages
-from channels.contract import Message, Part, Picture
+from channels.contract import Clip, Message, Part, Picture
 from channels.twin import Trace
 
 _FOLDER = Path(__file__).parent
@@ -66,14 +66,28 @@ def insight(post: dict[str, Any], name: str, value: Any) -> dict[str, Any]:
     }
 
 
+def is_seen(post: dict[str, Any], now: datetime) -> bool:
+    """Whether the public sees it: not of an application in development mode, nor a video that is still processed."""
+    ready = (post.get("film") or {}).get("ready_at")
+    return not post.get("unseen") and (ready is None or datetime.fromisoformat(ready) <= now)
+
+
+def files(post: dict[str, Any]) -> list[str]:
+    """The names of its photos, or of its video."""
+    return [str(post["film"]["file"])] if post.get("film") else list(post["photos"])
+
+
 def card(post: dict[str, Any], now: datetime, folder_url: str) -> str:
     """The post drawn with the channel's own preview."""
     alts = post.get("alts", [""] * len(post["photos"]))
     pictures = tuple(Picture(sha256="", mime="image/jpeg", width=1, height=1, alt=alt) for alt in alts)
-    part = Part(body=post["text"], link=post["link"], pictures=pictures)
-    message = Message(kind="facebook", key=post["id"], parts=(part,))
+    film = post.get("film") or {}
+    clip = Clip(kind="video", sha256="", mime="video/mp4", size=0, seconds=0) if film else None
+    part = Part(body=post["text"], link=post["link"], pictures=pictures, clip=clip)
+    message = Message(kind="facebook", key=post["id"], parts=(part,), extra={"reel": bool(film.get("reel"))})
     urls = [folder_url + name for name in post["photos"]]
-    more = {"account": post["account"], "reactions": reach(post, now) // 18, "time": pages.local(post["at"])}
+    playing = {"clip_url": folder_url + film["file"]} if film else {}
+    more = {**playing, "account": post["account"], "reactions": reach(post, now) // 18, "time": pages.local(post["at"])}
     return pages.card(_FOLDER, message, next(iter(urls), None), picture_urls=urls, **more)
 
 
@@ -86,7 +100,7 @@ def trace(post: dict[str, Any], now: datetime, photos: list[Path]) -> Trace:
     """The ground truth of one post; its page names the photo by file name only."""
     return Trace(
         account=post["account"],
-        remote_id=post["id"],
+        remote_id=str(post["film"]["video"]) if post.get("film") else post["id"],
         at=datetime.fromisoformat(post["at"]),
         text=post["text"],
         html=page(f"Bài của {post['account']}", [card(post, now, "")]),

@@ -18,6 +18,7 @@ from starlette.routing import BaseRoute, Route
 
 from channels import pages
 from channels.facebook import shown
+from channels.facebook.twin_videos import Videos
 from channels.twin import Trace, Twin
 
 APP_SECRET = "rehearsal-app-secret"  # noqa: S105 - a make-believe platform's make-believe secret
@@ -58,6 +59,7 @@ class FacebookTwin(Twin):
     def __init__(self, *args: Any) -> None:
         super().__init__(*args)
         self._hour: tuple[str, int] = ("", 0)
+        self.films = Videos(self.state, self.now, self.base_url, wrong, self._made_of_video)
 
     def upset(self) -> Response:
         """The well-known case: HTTP 500, code 2, and posted all the same."""
@@ -70,6 +72,9 @@ class FacebookTwin(Twin):
             Route("/post/{id}", self.post_page, methods=["GET"]),
             Route("/photo/{name}", self.photo_file, methods=["GET"]),
             Route("/{version}/{id}/photos", self._guarded(self.photos), methods=["POST"]),
+            Route("/video-upload/{version}/{id}", self._uploaded, methods=["POST"]),
+            Route("/{version}/{id}/video_reels", self._guarded(self._on_page(self.films.reels)), methods=["POST"]),
+            Route("/{version}/{id}/videos", self._guarded(self._on_page(self.films.videos)), methods=["POST"]),
             Route("/{version}/{id}/feed", self._guarded(self.feed), methods=["POST"]),
             Route("/{version}/{id}/posts", self._guarded(self.posts), methods=["GET"]),
             Route("/{version}/{id}/insights", self._guarded(self.insights), methods=["GET"]),
@@ -154,6 +159,23 @@ class FacebookTwin(Twin):
         post = self._made(account, str(said.get("message", said.get("caption", ""))), None, [id], False)
         return JSONResponse({"id": id, "post_id": post["id"]})
 
+    def _on_page(self, handler: Handler) -> Handler:
+        async def mine(account: str, said: dict[str, Any], request: Request) -> Response:
+            if request.path_params["id"] != page_id(account):
+                return _missing(request)
+            return await handler(account, said, request)
+
+        return mine
+
+    async def _uploaded(self, request: Request) -> Response:
+        return await self.films.uploaded(request)
+
+    def _made_of_video(self, account: str, text: str, film: dict[str, Any]) -> dict[str, Any]:
+        post = self._made(account, text, None, [], False)
+        post |= {"film": film}
+        self.state.put("facebook.post", post["id"], post)
+        return post
+
     async def feed(self, account: str, said: dict[str, Any], request: Request) -> Response:
         """Make a post: text, a link, or photos uploaded before."""
         if request.path_params["id"] != page_id(account):
@@ -225,6 +247,8 @@ class FacebookTwin(Twin):
             return JSONResponse(
                 {"id": id, "name": account, "followers_count": 900 + zlib.crc32(account.encode()) % 4000}
             )
+        if video := self.films.of(account, id):
+            return self.films.node(video, f"/post/{video.get('post', '')}")
         post = self._post(account, id)
         return JSONResponse(shown.counts(post, self.now(), self._link(post))) if post else _missing(request)
 
@@ -242,8 +266,9 @@ class FacebookTwin(Twin):
         return JSONResponse({"data": [shown.insight(post, name, value) for name, value in values.items()]})
 
     async def remove(self, account: str, said: dict[str, Any], request: Request) -> Response:
-        """Delete a post."""
-        post = self._post(account, request.path_params["id"])
+        """Delete a post, or a video with its post."""
+        video = self.films.of(account, request.path_params["id"])
+        post = self._post(account, video.get("post", "") if video else request.path_params["id"])
         if post is None:
             return _missing(request)
         self.state.put("facebook.post", post["id"], {**post, "gone": True})
@@ -251,7 +276,9 @@ class FacebookTwin(Twin):
 
     async def amend(self, account: str, said: dict[str, Any], request: Request) -> Response:
         """Put other words on a post; its photos and link stay."""
-        post, text = self._post(account, request.path_params["id"]), str(said.get("message", ""))
+        video = self.films.of(account, request.path_params["id"])
+        post = self._post(account, video.get("post", "") if video else request.path_params["id"])
+        text = str(said.get("description" if video else "message", ""))
         if post is None:
             return _missing(request)
         if not text or len(text) > TEXT_LIMIT:
@@ -262,14 +289,14 @@ class FacebookTwin(Twin):
     async def page_page(self, request: Request) -> Response:
         """The page's posts as a citizen sees them, newest first."""
         account = request.path_params["account"]
-        seen = [post for post in reversed(self._of(account)) if not post.get("unseen")]
+        seen = [post for post in reversed(self._of(account)) if shown.is_seen(post, self.now())]
         cards = [shown.card(post, self.now(), f"{self.base_url}/photo/") for post in seen]
         return pages.answer(shown.page(f"Trang {account}", cards))
 
     async def post_page(self, request: Request) -> Response:
         """One post as a citizen sees it."""
         post = self.state.get("facebook.post", request.path_params["id"])
-        if post is None or post.get("gone") or post.get("unseen"):
+        if post is None or post.get("gone") or not shown.is_seen(post, self.now()):
             return pages.answer(shown.page("Nội dung này hiện không xem được", []), 404)
         return pages.answer(
             shown.page(f"Bài của {post['account']}", [shown.card(post, self.now(), f"{self.base_url}/photo/")])
@@ -283,7 +310,7 @@ class FacebookTwin(Twin):
     def traces(self) -> list[Trace]:
         """Every post that is there, oldest first, whether the list shows it already or not."""
         posts = [post for _, post in self.state.all("facebook.post") if not post.get("gone") and not post.get("unseen")]
-        return [shown.trace(post, self.now(), [self.state.file(name) for name in post["photos"]]) for post in posts]
+        return [shown.trace(post, self.now(), [self.state.file(name) for name in shown.files(post)]) for post in posts]
 
     def _of(self, account: str) -> list[dict[str, Any]]:
         return [
