@@ -1,6 +1,6 @@
 """The daemon: it wakes, and the rows decide. Run it by itself with ``python scheduler.py`` or ``lantoa up``.
 
-The beats: plan, prepare, deliver, look, withdraw, measure, sources, renew, confirm, returns, tidy, sweep. APScheduler keeps the recurring ones (memory only,
+The beats: plan, prepare, deliver, look, withdraw, amend, measure, sources, renew, confirm, returns, tidy, sweep. APScheduler keeps the recurring ones (memory only,
 rebuilt at every start; a late beat is never skipped); delivery has a loop of its own that sleeps until the next row
 is due. Nothing is remembered here: killing it at any moment loses nothing.
 """
@@ -26,6 +26,7 @@ from apscheduler.schedulers.asyncio import AsyncIOScheduler
 
 import journaling
 from campaigns import (
+    amending,
     catching_up,
     clocks,
     confirming,
@@ -201,6 +202,7 @@ class Daemon:
             (self._prepare, 20),
             (self._look, 2),
             (self._withdraw, 5),
+            (self._amend, 5),
             (self._measure, 20),
             (self._sources, 60),
             (self._renew, 60),
@@ -287,6 +289,9 @@ class Daemon:
 
     async def _withdraw(self) -> None:
         await withdrawing.withdraw(self.courier, self.settings.daemon.wave)
+
+    async def _amend(self) -> None:
+        await amending.amend(self.courier, self.settings.daemon.wave)
 
     async def _sweep(self) -> None:
         await sweeping.sweep(self.courier)

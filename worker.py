@@ -15,7 +15,18 @@ from datetime import timedelta
 
 from sqlmodel import select
 
-from campaigns import confirming, delivering, measuring, renewing, returning, sources, sweeping, waking, withdrawing
+from campaigns import (
+    amending,
+    confirming,
+    delivering,
+    measuring,
+    renewing,
+    returning,
+    sources,
+    sweeping,
+    waking,
+    withdrawing,
+)
 from campaigns.outlets import Desk
 from notifying import Notifier
 from scheduler import FINISH_SECONDS, MARK_SECONDS, WRITTEN_AHEAD, Daemon, desk, own_addresses
@@ -157,6 +168,7 @@ class Hand(Daemon):
             Beat("prepare", 20, lambda: self.prepare(courier.desk.now() + WRITTEN_AHEAD)),
             Beat("look", 2, lambda: courier.look(wave)),
             Beat("withdraw", 5, lambda: withdrawing.withdraw(courier, wave)),
+            Beat("amend", 5, lambda: amending.amend(courier, wave)),
             Beat("measure", 20, lambda: measuring.measure(courier, wave)),
             Beat("sources", 60, lambda: sources.refresh(courier)),
             Beat("renew", 60, lambda: renewing.renew(courier)),

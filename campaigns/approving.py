@@ -29,7 +29,7 @@ def digest_of(session: Session, post: Post) -> str:
     variants = session.exec(select(Variant).where(Variant.post_id == post.id).order_by(col(Variant.outlet_id))).all()
     template = session.get(Template, post.template_id) if post.template_id else None
     shots = photos.of_post(session, post)
-    return _sha(
+    return sha(
         [
             post.ward_id, post.campaign_id, post.title, post.summary, post.body, post.fields, post.link, post.source_name,
             post.source_url, post.card, post.card_words, shots[0].media.sha256 if shots else None,
@@ -63,7 +63,7 @@ def rule_digest(session: Session, rule: Rule) -> str:
     """SHA-256 over everything that a standing rule will post: cron, outlets, items and their templates' texts."""
     texts = [template.digest for item in rule.items if (template := session.get(Template, item["template_id"]))]
     ends = rule.ends_on.isoformat() if rule.ends_on else None
-    return _sha(
+    return sha(
         [
             rule.ward_id, rule.campaign_id, rule.cron, rule.outlet_ids, rule.items, texts, rule.on_holidays,
             rule.starts_on.isoformat(), ends, rule.grace_minutes,
@@ -167,6 +167,7 @@ def approve_rule(session: Session, by: Actor, rule: Rule, seen: str, now: dateti
     record(session, rule.ward_id, by, "rule.approved", "rule", rule.id, now, digest=found)
 
 
-def _sha(value: object) -> str:
+def sha(value: object) -> str:
+    """SHA-256 over a value as JSON, the same for the same value."""
     text = json.dumps(value, ensure_ascii=False, sort_keys=True, separators=(",", ":"), default=str)
     return hashlib.sha256(text.encode()).hexdigest()

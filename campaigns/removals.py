@@ -31,10 +31,13 @@ class Next:
 
 def can(kind: type[Channel] | None, delivery: Delivery) -> bool:
     """Whether the daemon can take this delivery down: the channel knows how, and every part has its id."""
-    able = kind is not None and Capability.WITHDRAW in kind.capabilities
-    return (
-        able and bool(delivery.remote_ids) and all(delivery.remote_ids) and len(delivery.remote_ids) >= delivery.parts
-    )
+    return kind is not None and Capability.WITHDRAW in kind.capabilities and named(delivery)
+
+
+def named(delivery: Delivery) -> bool:
+    """Whether every part that is out has its id on the platform."""
+    ids = delivery.remote_ids
+    return bool(ids) and all(ids) and len(ids) >= delivery.parts
 
 
 def going_on(kind: type[Channel] | None, delivery: Delivery) -> str | None:

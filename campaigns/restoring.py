@@ -11,7 +11,7 @@ from typing import Any
 from sqlalchemy import or_
 from sqlmodel import Session, col, select, update
 
-from campaigns import instance, moves, outlets
+from campaigns import amend_settling, instance, moves, outlets
 from campaigns.audit import MACHINE, record
 from campaigns.states import Move, State
 from channels.contract import Capability, Certainty, Channel, Reason
@@ -44,6 +44,7 @@ def settle(session: Session, now: datetime) -> Settled:
     blind = [one for one in doubtful if _is_blind(*kinds[one.outlet_id])]
     moves.apply_all(session, [(one, Move(State.NEEDS_HUMAN, now, detail=BLIND)) for one in blind], now)
     spent = [outlet for outlet, kind in kinds.values() if kind and Capability.RENEW in kind.capabilities]
+    amend_settling.after_restore(session, now)
     for outlet in spent:
         _to_reconnect(session, outlet, now)
     return Settled(len(doubtful) - len(blind), len(blind), tuple(outlet.name for outlet in spent))

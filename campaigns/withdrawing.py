@@ -15,7 +15,7 @@ from typing import Any
 
 from sqlmodel import Session, col, func, select, text
 
-from campaigns import freezing, moves
+from campaigns import moves, versions
 from campaigns.audit import MACHINE, record
 from campaigns.delivering import Courier, written
 from campaigns.measuring import next_measure
@@ -58,7 +58,7 @@ class Job:
     fence: int
     speaker: Channel | None
     trouble: str
-    message: Message | None
+    messages: tuple[Message, ...]
     since: datetime
     remote_ids: tuple[str, ...]
     gone: frozenset[int]
@@ -124,7 +124,7 @@ def _job(courier: Courier, session: Session, delivery: Delivery) -> Job:
         fence=delivery.fence,
         speaker=speaker,
         trouble=trouble,
-        message=freezing.kept(delivery),
+        messages=versions.every(session, delivery),
         since=(delivery.wire_at or delivery.sent_at or delivery.due_at) - LOOK_BACK,
         remote_ids=tuple(delivery.remote_ids),
         gone=frozenset(part for part, said in seen.items() if said in GONE),
@@ -155,12 +155,22 @@ async def _carry(courier: Courier, job: Job) -> None:
 
 async def _is_gone(courier: Courier, job: Job, part: int) -> bool:
     """Whether a part of which a try had no answer is proved to be gone: it is looked up before it is asked for again."""
-    if part not in job.doubtful or job.speaker is None or job.message is None:
+    if part not in job.doubtful or job.speaker is None or not job.messages:
         return False
     started = courier.desk.now()
-    found = moves.storable(await _find(job.speaker, job.message, part, job.since))
+    found = moves.storable(await find_any(job.speaker, job.messages, part, job.since))
     await written(_looked, courier, job, part, found, started)
     return found.verdict == "absent"
+
+
+async def find_any(speaker: Channel, messages: tuple[Message, ...], part: int, since: datetime) -> Found:
+    """It is gone where none of the texts under which it may stand is there: a correction may have changed its title."""
+    found = Found(verdict="absent")
+    for message in messages:
+        found = await _find(speaker, message, part, since)
+        if found.verdict != "absent":
+            break
+    return found
 
 
 async def _find(speaker: Channel, message: Message, part: int, since: datetime) -> Found:
