@@ -7,6 +7,7 @@ the audit log: the one that was seen, and the one that was approved.
 
 import hashlib
 import json
+from collections.abc import Sequence
 from datetime import UTC, datetime
 
 from sqlmodel import Session, col, select
@@ -35,7 +36,7 @@ def digest_of(session: Session, post: Post) -> str:
             post.source_url, post.card, post.card_words, shots[0].media.sha256 if shots else None,
             template.digest if template else None, post.due_at.astimezone(UTC).isoformat() if post.due_at else None,
             post.grace_minutes, [[variant.outlet_id, variant.body] for variant in variants], *_unusual(post), *_pictures(shots),
-            *clips.digest_of(clips.of_post(session, post)),
+            *clips.digest_of(clips.of_post(session, post)), *_readings(variants),
         ]
     )  # fmt: skip
 
@@ -50,6 +51,11 @@ def _unusual(post: Post) -> list[dict[str, object]]:
     if post.pin:
         found.append({"pin": True})
     return found
+
+
+def _readings(variants: Sequence[Variant]) -> list[dict[str, object]]:
+    found = [[one.outlet_id, one.reading, one.reading_of] for one in variants if one.reading]
+    return [{"readings": found}] if found else []
 
 
 def _pictures(shots: tuple[Shot, ...]) -> list[dict[str, object]]:

@@ -6,7 +6,7 @@ from typing import Any
 
 from sqlmodel import Session, select
 
-from campaigns import clips, photos
+from campaigns import clips, dictionary, photos
 from campaigns.clips import Chosen
 from campaigns.photos import Shot
 from channels.contract import Capability, Channel, Limits, Message, Picture, PictureSpec
@@ -14,6 +14,7 @@ from content import templates
 from content.cards import Card, draw
 from content.document import Document, Source, read
 from content.pictures import fit
+from content.speech import Manner
 from store.files import Files
 from store.tables import Campaign, Outlet, Post, Template, Variant, Ward
 
@@ -30,6 +31,7 @@ class Scene:
     clip: Chosen | None
     variants: dict[int, Variant]
     outlets: dict[int, Outlet]
+    manner: Manner = Manner()
 
 
 def scene(session: Session, post: Post) -> Scene:
@@ -37,8 +39,9 @@ def scene(session: Session, post: Post) -> Scene:
     variants = session.exec(select(Variant).where(Variant.post_id == post.id)).all()
     ids = [variant.outlet_id for variant in variants]
     outlets = session.exec(select(Outlet).where(Outlet.id.in_(ids))).all() if ids else []  # type: ignore[union-attr]
+    ward = _one(session, Ward, post.ward_id)
     return Scene(
-        ward=_one(session, Ward, post.ward_id),
+        ward=ward,
         campaign=_one(session, Campaign, post.campaign_id),
         post=post,
         template=session.get(Template, post.template_id) if post.template_id else None,
@@ -46,6 +49,7 @@ def scene(session: Session, post: Post) -> Scene:
         clip=clips.of_post(session, post),
         variants={variant.outlet_id: variant for variant in variants},
         outlets={outlet.id: outlet for outlet in outlets if outlet.id is not None},
+        manner=dictionary.manner(session, ward, post),
     )
 
 
@@ -70,12 +74,13 @@ def document(around: Scene, outlet: Outlet | None = None) -> Document:
         link=post.link or made.link,
         source=Source(post.source_name, post.source_url or None) if post.source_name else made.source,
         signature=around.ward.centre,
+        manner=around.manner,
     )
     own = around.variants.get(outlet.id or 0) if outlet else None
     if outlet is not None and own is not None and own.body and own.body.strip():
         title, blocks = read(own.body)
         made = replace(made, own_words={**made.own_words, outlet.kind: Document(title=title, blocks=blocks)})
-    return made
+    return replace(made, spoken=own.reading, spoken_of=own.reading_of) if own is not None and own.reading else made
 
 
 def _from_template(around: Scene) -> Document:

@@ -6,10 +6,11 @@ from typing import Any
 
 from sqlmodel import Session, col, delete, select
 
-from campaigns import clips, composing, photos, repeating, urgency
+from campaigns import clips, composing, dictionary, photos, repeating, urgency
 from campaigns.audit import Actor, record
 from campaigns.drafts import Draft as Draft
 from campaigns.drafts import DraftPicture as DraftPicture
+from campaigns.drafts import DraftReading as DraftReading
 from campaigns.outlets import Desk
 from campaigns.people import Action, Mistake, require
 from campaigns.photos import Shot
@@ -27,7 +28,7 @@ from store.vault import SealBroken
 
 PREVIEW_KEY = "xemtruoc00"
 APART = " · "
-_ELSEWHERE = frozenset({"day", "clock", "outlet_ids", "own_words", "pictures", "clip_id", "clip_about"})
+_ELSEWHERE = frozenset({"day", "clock", "outlet_ids", "own_words", "readings", "pictures", "clip_id", "clip_about"})
 
 
 class Stale(Mistake):
@@ -97,6 +98,7 @@ def draft_of(session: Session, post: Post, ward: Ward) -> Draft:
         clock=clock,
         outlet_ids=[variant.outlet_id for variant in variants],
         own_words={variant.outlet_id: variant.body for variant in variants if variant.body},
+        readings={one.outlet_id: DraftReading(text=one.reading, of=one.reading_of) for one in variants if one.reading},
     )
 
 
@@ -127,10 +129,7 @@ def imagined(session: Session, by: Actor, ward: Ward, draft: Draft, now: datetim
     )
     _fill(post, draft, ward, now)
     outlets = session.exec(select(Outlet).where(col(Outlet.id).in_(draft.outlet_ids))).all() if draft.outlet_ids else []
-    variants = {
-        id: Variant(ward_id=ward.id, post_id=0, outlet_id=id, body=nfc(draft.own_words.get(id, "")).strip() or None)
-        for id in draft.outlet_ids
-    }
+    variants = {id: _variant(ward.id, 0, id, draft) for id in draft.outlet_ids}
     return composing.Scene(
         ward=ward,
         campaign=session.get_one(Campaign, draft.campaign_id),
@@ -140,6 +139,7 @@ def imagined(session: Session, by: Actor, ward: Ward, draft: Draft, now: datetim
         clip=clips.Chosen(session.get_one(Clip, draft.clip_id), draft.clip_about) if draft.clip_id else None,
         variants=variants,
         outlets={outlet.id: outlet for outlet in outlets if outlet.id is not None},
+        manner=dictionary.manner(session, ward),
     )
 
 
@@ -285,9 +285,16 @@ def _fill(post: Post, draft: Draft, ward: Ward, now: datetime) -> None:
 def _put_variants(session: Session, post: Post, draft: Draft) -> None:
     session.exec(delete(Variant).where(col(Variant.post_id) == post.id))
     for outlet_id in dict.fromkeys(draft.outlet_ids):
-        body = nfc(draft.own_words.get(outlet_id, "")).strip() or None
-        session.add(Variant(ward_id=post.ward_id, post_id=post.id or 0, outlet_id=outlet_id, body=body))
+        session.add(_variant(post.ward_id, post.id or 0, outlet_id, draft))
     session.flush()
+
+
+def _variant(ward_id: int, post_id: int, outlet_id: int, draft: Draft) -> Variant:
+    reading = draft.readings.get(outlet_id, DraftReading())
+    return Variant(
+        ward_id=ward_id, post_id=post_id, outlet_id=outlet_id, body=nfc(draft.own_words.get(outlet_id, "")).strip() or None,
+        reading=reading.text or None, reading_of=reading.of if reading.text else "",
+    )  # fmt: skip
 
 
 def _put_clip(session: Session, post: Post, draft: Draft) -> None:
@@ -326,7 +333,8 @@ def _same(kept: Draft, draft: Draft) -> bool:
 
     def said(one: Draft) -> dict[str, Any]:
         words = {id: text.strip() for id, text in one.own_words.items() if text.strip() and id in one.outlet_ids}
-        return {**one.model_dump(), "outlet_ids": set(one.outlet_ids), "own_words": words}
+        readings = {id: reading for id, reading in one.readings.items() if reading.text and id in one.outlet_ids}
+        return {**one.model_dump(), "outlet_ids": set(one.outlet_ids), "own_words": words, "readings": readings}
 
     return said(kept) == said(draft)
 

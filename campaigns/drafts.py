@@ -9,6 +9,7 @@ from content.text import nfc, squeeze
 
 LONGEST_ALT = 500
 LONGEST_ABOUT = 2_000
+LONGEST_READING = 20_000
 
 
 class DraftPicture(BaseModel):
@@ -23,6 +24,20 @@ class DraftPicture(BaseModel):
     @classmethod
     def _one_line(cls, text: str) -> str:
         return squeeze(text)[:LONGEST_ALT]
+
+
+class DraftReading(BaseModel):
+    """What is to be read aloud at an outlet instead of the reading whose mark is ``of``; empty: as the rules read it."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    text: str = ""
+    of: str = ""
+
+    @field_validator("text")
+    @classmethod
+    def _lines(cls, text: str) -> str:
+        return "\n".join(filter(None, map(squeeze, nfc(text).split("\n"))))[:LONGEST_READING]
 
 
 class Draft(BaseModel):
@@ -54,6 +69,7 @@ class Draft(BaseModel):
     clock: str = ""
     outlet_ids: list[int] = Field(default_factory=list)
     own_words: dict[int, str] = Field(default_factory=dict)
+    readings: dict[int, DraftReading] = Field(default_factory=dict)
     grace_minutes: int | None = Field(default=None, ge=1, le=urgency.LONGEST_GRACE_MINUTES)
     urgency: str = urgency.NORMAL
     repeat_ok: bool = False

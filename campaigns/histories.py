@@ -23,6 +23,7 @@ _LABELS = {
     "time": "Giờ đăng",
     "outlets": "Kênh",
     "own_words": "Lời riêng cho kênh",
+    "readings": "Lời đọc đã sửa",
     "urgency": "Mức",
     "grace": "Hạn đăng bù",
     "repeat_ok": "Đăng lại nội dung cũ",
@@ -111,6 +112,7 @@ def snapshot(session: Session, post: Post) -> dict[str, Any]:
         "time": post.local_time,
         "outlets": [variant.outlet_id for variant in variants],
         "own_words": {str(variant.outlet_id): variant.body for variant in variants if variant.body},
+        "readings": {str(variant.outlet_id): variant.reading for variant in variants if variant.reading},
         "clip": _clip(session, post),
         **_unusual(post),
     }
@@ -155,14 +157,14 @@ def changes(session: Session, ward_id: int, post: Post) -> list[Change] | None:
     return [
         Change(words, _said(key, before.get(key, ""), names), _said(key, after[key], names))
         for key, words in _LABELS.items()
-        if before.get(key, "") != after[key]
+        if (before.get(key) or "") != (after[key] or "")
     ]
 
 
 def _said(key: str, value: Any, names: dict[int, str]) -> str:
     if key == "outlets":
         return ", ".join(names.get(id, f"kênh {id}") for id in value or [])
-    if key == "own_words":
+    if key in ("own_words", "readings"):
         return "\n".join(f"{names.get(int(id), id)}: {text}" for id, text in (value or {}).items())
     if isinstance(value, dict):
         return "\n".join(

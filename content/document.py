@@ -12,6 +12,7 @@ from typing import Literal
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
+from content.speech_lexicon import Manner
 from content.text import nfc, squeeze
 
 _MARKDOWN = MarkdownIt("zero").enable(["heading", "list", "emphasis", "link", "newline", "escape", "entity"])
@@ -55,7 +56,8 @@ class Document:
 
     ``link`` is the address that the text leads to (the delivery's short link at sending time, ``None`` when
     there is none), ``own_words`` maps a channel kind to blocks that stand in for the body there, ``topics``
-    are the names under which a site shelves the post.
+    are the names under which a site shelves the post. ``manner`` is how the ward has its texts read aloud, ``spoken`` the
+    reading that an editor wrote instead of the one known by the mark ``spoken_of`` (``content.speech.mark``).
     """
 
     title: str
@@ -68,6 +70,9 @@ class Document:
     signature: str = ""
     own_words: dict[str, "Document"] = field(default_factory=dict)
     topics: tuple[str, ...] = ()
+    manner: Manner = Manner()
+    spoken: str = ""
+    spoken_of: str = ""
 
     def for_channel(self, kind: str) -> "Document":
         """The document as one channel should say it: its own words where the text has them."""

@@ -4,18 +4,23 @@
 as written and handed back as a doubt, for the editor to settle in the lexicon.
 """
 
+import hashlib
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import lru_cache
 
 from content import speech_quantities, speech_references, speech_times
-from content.speech_lexicon import Lexicon, default_lexicon
+from content.speech_lexicon import Lexicon, Manner, default_lexicon, lexicon_of
 from content.speech_numbers import Numbers, Region
-from content.speech_reader import Reader
+from content.speech_reader import Doubt, Reader, Why
 from content.speech_words import expansions, leftovers, phrases, symbols, words
 from content.text import nfc
 
-__all__ = ["Lexicon", "Reading", "Region", "default_lexicon", "length_in_words", "say", "seconds"]
+__all__ = [
+    "Doubt", "Lexicon", "Manner", "Reading", "Region", "Why", "default_lexicon", "length_in_words", "lexicon_of", "mark",
+    "pieces", "say", "seconds",
+]  # fmt: skip
 
 SYLLABLES_PER_SECOND = 3.3
 SENTENCE_PAUSE = 0.6
@@ -38,10 +43,10 @@ _AFTER_NUMBERS = (speech_times.roman_numerals, expansions, words, symbols)
 
 @dataclass(frozen=True)
 class Reading:
-    """A text as read aloud, and the pieces of the written text whose reading is not sure."""
+    """A text as read aloud, and the pieces of the written text whose reading is not sure, each once with its reason."""
 
     text: str
-    doubts: tuple[str, ...] = ()
+    doubts: tuple[Doubt, ...] = ()
 
 
 def say(text: str, lexicon: Lexicon | None = None, region: Region = "north") -> Reading:
@@ -51,10 +56,11 @@ def say(text: str, lexicon: Lexicon | None = None, region: Region = "north") -> 
     phone numbers, quantities, Roman numerals, abbreviations and foreign words, what is left.
     """
     written = nfc(text)
-    reader = Reader(lexicon or default_lexicon(), Numbers(region))
+    known = lexicon or default_lexicon()
+    reader = Reader(known if region == "north" else known.southern, Numbers(region))
     spoken = "\n".join(_line(line, reader) for line in written.split("\n"))
-    doubts = tuple(doubt for doubt in dict.fromkeys(reader.doubts) if doubt and doubt in written)
-    return Reading(spoken.strip(), doubts)
+    doubts = {doubt.written: doubt for doubt in reversed(reader.doubts) if doubt.written and doubt.written in written}
+    return Reading(spoken.strip(), tuple(sorted(doubts.values(), key=lambda doubt: written.find(doubt.written))))
 
 
 def _line(line: str, reader: Reader) -> str:
@@ -67,6 +73,23 @@ def _line(line: str, reader: Reader) -> str:
     for rule in _AFTER_NUMBERS:
         line = rule(line, reader)
     return leftovers(line, capital)
+
+
+def pieces(written: str, doubts: Iterable[Doubt]) -> list[tuple[str, Doubt | None]]:
+    """The written text cut at its doubtful places, each with its doubt; joined again it is the text."""
+    by_words = {doubt.written: doubt for doubt in doubts}
+    if not by_words:
+        return [(written, None)] if written else []
+    longest_first = sorted(by_words, key=len, reverse=True)
+    places = re.compile(rf"(?<!\w)({'|'.join(map(re.escape, longest_first))})(?!\w)")
+    return [(piece, by_words.get(piece)) for piece in places.split(written) if piece]
+
+
+def mark(reading: str) -> str:
+    """What a reading is known by: the same for the same words, whatever the line ends."""
+    return hashlib.sha256("\n".join(line.strip() for line in nfc(reading).strip().split("\n")).encode()).hexdigest()[
+        :16
+    ]
 
 
 def seconds(text: str) -> float:

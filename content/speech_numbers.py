@@ -1,5 +1,6 @@
 """Numbers in Vietnamese words, northern or southern, and the names of letters."""
 
+import re
 from dataclasses import dataclass
 from typing import Literal
 
@@ -87,6 +88,15 @@ class Numbers:
         if tens > 1 and unit == 4 and self.region == "north":
             return "tư"
         return _DIGITS[unit]
+
+
+_SOUTHERN = {"nghìn": "ngàn", "Nghìn": "Ngàn", "linh": "lẻ", "mùng": "mồng"}
+_TURNED = re.compile(r"\b(?:nghìn|Nghìn|linh|mùng)\b|(?<=mươi )tư\b")
+
+
+def southern(said: str) -> str:
+    """A reading with its number words said the southern way."""
+    return _TURNED.sub(lambda match: _SOUTHERN.get(match.group(), "bốn"), said)
 
 
 def letters(text: str) -> str:

@@ -1,13 +1,40 @@
-"""What every reading rule is given: the lexicon, the numbers of the region, and a place for doubts."""
+"""What every reading rule is given: the lexicon, the numbers of the region, and a place for doubts with their reasons."""
 
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from enum import StrEnum
 
 from content.speech_lexicon import Lexicon
 from content.speech_numbers import Numbers
 
 _LAST_WORD = re.compile(r"([^\W\d_]+)[\s:]*$")
+
+
+class Why(StrEnum):
+    """Why a reading is not sure, as the editor is told."""
+
+    MANY = "chữ tắt có nhiều nghĩa"
+    SHORT = "chữ tắt chưa có trong từ điển, đang đọc từng chữ cái"
+    STRANGE = "từ chưa có trong từ điển, đang để nguyên"
+    CODE = "mã gồm cả chữ và số, đang đọc từng phần"
+    OFFICE = "chữ trong số văn bản chưa có trong từ điển, đang đọc từng chữ cái"
+    ADDRESS = "phần của địa chỉ trên mạng chưa có trong từ điển"
+    LONG_ADDRESS = "địa chỉ trên mạng dài, người nghe khó nhớ"
+    RANGE = "không rõ là một khoảng, một tỷ số hay một mã"
+    THOUSANDS = "dấu phẩy trước ba chữ số: không rõ là phần lẻ hay hàng nghìn"
+    NO_DATE = "không phải một ngày có thật"
+    ROMAN = "đang đọc như số La Mã"
+    PROPOSED = "cách đọc mới đề nghị, chưa được xác nhận"
+
+
+@dataclass(frozen=True)
+class Doubt:
+    """A piece of the written text whose reading is not sure: why, and how it is read meanwhile (empty: as it stands)."""
+
+    written: str
+    why: Why
+    said: str = ""
 
 
 @dataclass
@@ -16,11 +43,17 @@ class Reader:
 
     lexicon: Lexicon
     numbers: Numbers
-    doubts: list[str] = field(default_factory=list)
+    doubts: list[Doubt] = field(default_factory=list)
 
-    def doubt(self, written: str) -> None:
+    def doubt(self, written: str, why: Why, said: str = "") -> None:
         """Note a piece whose reading is not sure."""
-        self.doubts.append(written.strip())
+        self.doubts.append(Doubt(written.strip(), why, " ".join(said.split())))
+
+    def known(self, written: str, said: str) -> str:
+        """A reading from the ward's own entries, noted where nobody has confirmed it yet."""
+        if written in self.lexicon.unsure:
+            self.doubt(written, Why.PROPOSED, said)
+        return said
 
     def grouped(self, digits: str) -> str:
         """Digits one by one with a pause between groups: the writer's own groups, else 4-3-3 or threes."""

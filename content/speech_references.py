@@ -3,7 +3,7 @@
 import re
 
 from content.speech_numbers import letters
-from content.speech_reader import Reader, word_before
+from content.speech_reader import Reader, Why, word_before
 from content.speech_syllables import unjoin
 
 _URL = re.compile(
@@ -32,6 +32,12 @@ _PHONE = re.compile(
 )
 _NEXT_PHONE = re.compile(r"(?<=\d)\s+[-–]\s+(?=0\d)")
 _LONG = re.compile(r"(?<![\w.,])\d{7,}(?![.,]?\d)(?!\s*(?:đ|vnđ|vnd|đồng|người)\b)", re.IGNORECASE)
+_CUES = r"(?:ngay|đến|tới|số|qua|theo|cho|về|khẩn cấp|máy|tổng đài|cấp cứu|theo số|công an|cứu hỏa)"
+_EMERGENCY = re.compile(
+    rf"\b((?:gọi|bấm|quay|báo)(?:\s+{_CUES}){{0,3}}\s+|(?:tổng đài|đường dây nóng|số khẩn cấp)(?:\s+[^\W\d_]+){{0,6}}:?\s+)(11[1-5])"
+    r"(?![ .,]?\d|[-/%]|\s+(?:hộ|người|công dân|lượt|cuộc|em|cháu|đồng|triệu|nghìn|tỷ|suất|trường hợp|vụ)\b)",
+    re.IGNORECASE,
+)
 _CALLED = re.compile(
     r"((?:tổng đài|đường dây nóng|hotline|điện thoại|SĐT|ĐT|số máy|máy lẻ|gọi)(?:\s+số)?:?\s+)"
     r"(1\d\d|(?<!gọi )\d{3,5})((?:(?:\s*,\s*|\s+hoặc\s+|\s+và\s+|\s*[-–]\s*)\d{3,5}(?![ .]?\d))*)(?![ .,]?\d)",
@@ -50,9 +56,10 @@ def _url(written: str, reader: Reader) -> str:
     bare = written.rstrip(".,;:!?…'’")
     rest = written[len(bare) :]
     short = re.sub(r"^(?:https?://)?(?:www\.)?", "", bare, flags=re.IGNORECASE).rstrip("/")
+    said = _address(short, reader)
     if "/" in short:
-        reader.doubt(bare)
-    return _address(short, reader) + rest
+        reader.doubt(bare, Why.LONG_ADDRESS, said)
+    return said + rest
 
 
 def _address(written: str, reader: Reader) -> str:
@@ -68,20 +75,29 @@ def _piece(piece: str, reader: Reader) -> str:
     known = reader.lexicon.web.get(piece.lower())
     if known:
         return known
+    said = unjoin(piece.lower(), reader.lexicon.web_words) or letters(piece) or piece
     if len(piece) > 4 or not letters(piece):
-        reader.doubt(piece)
-    return unjoin(piece.lower()) or letters(piece) or piece
+        reader.doubt(piece, Why.ADDRESS, said)
+    return said
 
 
 def document_numbers(text: str, reader: Reader) -> str:
     """1380/QĐ-UBND, 226/2025/QH15: number, year, kind (unless said just before) and authority."""
     if "/" not in text and "-" not in text:
         return text
+    text = reader.lexicon.kind_names.sub(lambda match: _kind(match, reader), text)
     text = _NUMBERED.sub(lambda match: _document(match, reader), text)
     return _BARE_YEAR.sub(
         lambda match: f"{reader.numbers.cardinal(int(match[1]))} năm {reader.numbers.cardinal(int(match[2]))}",
         text,
     )
+
+
+def _kind(match: re.Match[str], reader: Reader) -> str:
+    """«NĐ số 49/2024/NĐ-CP»: before a number the short form of a kind is sure, and is not said after its long form."""
+    said = reader.lexicon.kinds[match[1]]
+    before = match.string[: match.start()].rstrip()
+    return "" if before.lower().endswith(said) else f"{said} "
 
 
 def _document(match: re.Match[str], reader: Reader) -> str:
@@ -94,7 +110,7 @@ def _document(match: re.Match[str], reader: Reader) -> str:
         said += f" năm {reader.numbers.cardinal(int(year))}"
     if kind and not _said_before(match, kind, parts[0]):
         said = f"{said}, {kind}" if word_before(match.string, match.start()) == "số" else f"{kind} {said}"
-    spoken = ", ".join([said, *(_authority(part, match.group(), reader) for part in authorities)])
+    spoken = ", ".join([said, *(_authority(part, reader) for part in authorities)])
     goes_on = bool(authorities) and re.match(r"\s+[^\W_]", match.string[match.end() :])
     return f"{spoken}," if goes_on else spoken
 
@@ -114,17 +130,18 @@ def _known(code: str, reader: Reader) -> bool:
     return code in lexicon.codes or code in lexicon.words or code in lexicon.kinds
 
 
-def _authority(code: str, written: str, reader: Reader) -> str:
+def _authority(code: str, reader: Reader) -> str:
     congress = _CONGRESS.fullmatch(code)
     if congress:
         term = reader.numbers.cardinal(int(congress[2]))
-        return f"{_authority(congress[1], written, reader)} khóa {term}"
+        return f"{_authority(congress[1], reader)} khóa {term}"
     lexicon = reader.lexicon
     known = lexicon.codes.get(code) or lexicon.words.get(code) or lexicon.kinds.get(code)
     if known:
-        return known
-    reader.doubt(written)
-    return " ".join(letters(run) or reader.numbers.digits(run) for run in re.findall(r"[^\W\d_]+|\d+", code))
+        return reader.known(code, known)
+    said = " ".join(letters(run) or reader.numbers.digits(run) for run in re.findall(r"[^\W\d_]+|\d+", code))
+    reader.doubt(code, Why.OFFICE, said)
+    return said
 
 
 def _plain_number(number: str, reader: Reader) -> str:
@@ -155,6 +172,7 @@ def phones(text: str, reader: Reader) -> str:
     """Phone numbers, hot lines and other long runs of digits, digit by digit in groups."""
     text = _NEXT_PHONE.sub(", ", text)
     text = _CALLED.sub(lambda match: match[1] + _each(match[2] + match[3], reader), text)
+    text = _EMERGENCY.sub(lambda match: match[1] + reader.numbers.digits(match[2]), text)
     text = _PHONE.sub(lambda match: _phone(match.group(), reader), text)
     return _LONG.sub(lambda match: reader.grouped(match.group()), text)
 

@@ -4,7 +4,7 @@ import re
 from datetime import date
 
 from content.speech_numbers import roman
-from content.speech_reader import Reader, word_before
+from content.speech_reader import Reader, Why, word_before
 
 _DAYS = re.compile(
     r"(?<![\w/.,])(\d{1,2})(?:/(\d{1,2}))?(?:/(\d{4}))?(\s*[-–]\s*|\s+đến\s+(?:ngày\s+)?)(\d{1,2}/\d{1,2}(?:/\d{4})?)(?![\w/])"
@@ -21,6 +21,9 @@ _DAY = re.compile(
 )
 _MONTH = re.compile(r"\b([Tt]háng )(\d{1,2})(?![\w/]|[.,-]\d| (?:lần|buổi|ca|lượt)\b)")
 _QUARTER = re.compile(r"\b(quý)\s+([IV]+|[1-4])(?:\s*[/-]\s*(\d{4}))?(?!\w)", re.IGNORECASE)
+_MONTHS = re.compile(
+    r"\b(tháng|quý)\s+(\d{1,2}|[IV]+)\s*[-–]\s*(\d{1,2}|[IV]+)(?:\s*/\s*(\d{4}))?(?![\w/]|[.,-]\d)", re.IGNORECASE
+)
 _FRACTION_OF = re.compile(
     r"\s*(?:km|kg|ha|lít|tiếng|số|tổng|diện tích|dân số|thời gian|khối|quãng|chiều|phần|hộ|người|lượng|giá|mức|đại biểu|thành viên)\b"
 )
@@ -31,6 +34,7 @@ _HOUR_RANGE = re.compile(r"(\d{1,2}(?:[hg:]\d{0,2})?['’]?)\s*[-–]\s*(?=\d{1,
 _HOUR = re.compile(
     r"(?<![\w.,:/])(\d{1,2})(?:\s?h\s?(\d{2})?|g(\d{2})|:(\d{2})(?::(\d{2}))?)(?:\s?(?:ph\b|p\b|'|’|′))?(?!\w)"
 )
+_FULL_HOUR = re.compile(r"(\d{1,2} giờ) 00(?: phút)?(?![\d.,/])")
 _HOURS = re.compile(r"(?<![\w.,:/])(\d{2,3})\s?h(?!\w)")
 _MINUTES = re.compile(r"(?<=\d)\s?['’′](?!\w)")
 
@@ -47,15 +51,25 @@ def dates(text: str, reader: Reader) -> str:
     """Dates, spans of dates, months and quarters; a day and month that are no date stay for the fractions."""
     if "/" in text or "-" in text or "–" in text or "." in text:
         text = _DAY_DASH_MONTH.sub(_slashed, _MONTH_DASH_YEAR.sub(r"\1/", text))
+        text = _MONTHS.sub(lambda match: _months(match, reader), text)
         text = _DAYS.sub(lambda match: _span(match, reader), text)
         text = _FULL.sub(lambda match: _date(match, match[1], match[3], match[4], reader), text)
         text = _ISO.sub(lambda match: _date(match, match[3], match[2], match[1], reader), text)
-        text = _QUARTER.sub(lambda match: _quarter(match, reader), text)
         text = _DAY_MONTH.sub(lambda match: _day_month(match, reader), text)
         text = _MONTH_YEAR.sub(lambda match: _month_year(match, reader), text)
+    text = _QUARTER.sub(lambda match: _quarter(match, reader), text)
     text = _WRITTEN.sub(lambda match: _written(match, reader), text)
     text = _DAY.sub(lambda match: match[1] + _day(match[2], reader), text)
     return _MONTH.sub(lambda match: match[1] + _month(match[2], reader), text)
+
+
+def _months(match: re.Match[str], reader: Reader) -> str:
+    """«tháng 10-12/2026», «quý III-IV/2026»: from one month or quarter to a later one."""
+    first, last = (int(end) if end.isdecimal() else roman(end.upper()) or 0 for end in (match[2], match[3]))
+    if not 0 < first < last <= (12 if match[1].lower() == "tháng" else 4):
+        return match.group()
+    span = f"{match[1]} {reader.numbers.month(first)} đến {match[1].lower()} {reader.numbers.month(last)}"
+    return span + _year([int(match[4])] if match[4] else [], reader)
 
 
 def _slashed(match: re.Match[str]) -> str:
@@ -84,8 +98,9 @@ def _year(years: list[int], reader: Reader) -> str:
 
 def _date(match: re.Match[str], day: str, month: str, year: str, reader: Reader) -> str:
     if not _possible(int(day), int(month), int(year)):
-        reader.doubt(match.group())
-        return " ".join(reader.numbers.digits(part) for part in re.findall(r"\d+", match.group()))
+        said = ", ".join(reader.numbers.digits(part) for part in re.findall(r"\d+", match.group()))
+        reader.doubt(match.group(), Why.NO_DATE, said)
+        return said
     return f"{_day_and_month(match, int(day), int(month), reader)} năm {reader.numbers.cardinal(int(year))}"
 
 
@@ -155,7 +170,8 @@ def _possible(day: int, month: int, year: int) -> bool:
 
 
 def hours(text: str, reader: Reader) -> str:
-    """17h00, 7h30', 17g30, 01:45, 7h-11h30."""
+    """17h00, 7h30', 17g30, 01:45, 7h-11h30, 18 giờ 00."""
+    text = _FULL_HOUR.sub(r"\1", text)
     text = _HOUR_RANGE.sub(r"\1 đến ", text)
     text = _HOUR.sub(lambda match: _hour(match, reader), text)
     text = _HOURS.sub(lambda match: f"{reader.numbers.cardinal(int(match[1]))} giờ", text)
@@ -190,6 +206,7 @@ def _roman(written: str, reader: Reader, cue: str = "") -> str:
 
 
 def _bare(written: str, reader: Reader) -> str:
+    said = _roman(written, reader)
     if roman(written) is not None:
-        reader.doubt(written)
-    return _roman(written, reader)
+        reader.doubt(written, Why.ROMAN, said)
+    return said

@@ -4,7 +4,7 @@ import re
 import unicodedata
 
 from content.speech_numbers import letters
-from content.speech_reader import Reader
+from content.speech_reader import Reader, Why
 from content.speech_syllables import is_syllable
 
 _WORD = re.compile(r"[^\W\d_]+(?:-[^\W\d_]+)*")
@@ -13,6 +13,14 @@ _BULLET = re.compile(r"^\s*(?:[-–—•*+▪●►]+|[✅✔])\s+")
 _BETWEEN = re.compile(r"(?<=[^\s,.;:])\s+[-–—]\s+(?=(\S))")
 _LOOSE_DASH = re.compile(r"(?<!\w)[-–—−]+|[-–—−]+(?!\w)")
 _SLASH = re.compile(r"(?<=\w)\s?/\s?(?=[^\W_])")
+_STRAIN = re.compile(r"(?<!\w)([A-Z])/(?=[A-Z])")
+_TITLES = {
+    "GS": "giáo sư", "PGS": "phó giáo sư", "TSKH": "tiến sĩ khoa học", "TS": "tiến sĩ", "ThS": "thạc sĩ", "BS": "bác sĩ",
+    "DS": "dược sĩ", "KS": "kỹ sư", "LS": "luật sư", "CN": "cử nhân", "KTS": "kiến trúc sư", "NGƯT": "nhà giáo ưu tú",
+    "NGND": "nhà giáo nhân dân", "NSƯT": "nghệ sĩ ưu tú", "NSND": "nghệ sĩ nhân dân",
+}  # fmt: skip
+_ONE_TITLE = "|".join(sorted(_TITLES, key=len, reverse=True))
+_TITLE_CHAIN = re.compile(rf"(?<![\w.])((?:{_ONE_TITLE})(?:[.,]\s?(?:{_ONE_TITLE}))+)(?![\w])\.?")
 _END = re.compile(r"\./\.?")
 _SENTENCE = re.compile(r"([.!?]\s+[“\"(]?)([^\W\d_])")
 _SIGNS = str.maketrans({
@@ -26,12 +34,19 @@ _SIGNS = str.maketrans({
 
 def phrases(text: str, reader: Reader) -> str:
     """Dictionary entries that are more than one plain word: «đ/c», «TT DVSNC», «TP.», «24/7»."""
+    text = _STRAIN.sub(r"\1 ", text) if "/" in text else text
+    text = _TITLE_CHAIN.sub(_titles, text) if "." in text else text
     return reader.lexicon.phrases.sub(lambda match: _phrase(match, reader), text)
+
+
+def _titles(match: re.Match[str]) -> str:
+    said = ", ".join(_TITLES[one] for one in re.split(r"[.,]\s?", match[1]))
+    return f"{said} " if match.group().endswith(".") and not match.string[match.end() :][:1].isspace() else said
 
 
 def _phrase(match: re.Match[str], reader: Reader) -> str:
     written = " ".join(match.group().split())
-    said = reader.lexicon.words[written]
+    said = reader.known(written, reader.lexicon.words[written])
     follows = match.string[match.end() : match.end() + 1]
     return f"{said} " if written.endswith(".") and follows.isalnum() else said
 
@@ -66,8 +81,8 @@ def _word(word: str, shouted: bool, reader: Reader) -> str:
     known = reader.lexicon.reading(word)
     if known and not (shouted and len(word) > 1 and is_syllable(word)):
         if word in reader.lexicon.doubtful:
-            reader.doubt(word)
-        return known
+            reader.doubt(word, Why.MANY, known)
+        return reader.known(word, known)
     if "-" in word:
         return "-".join(_word(part, shouted, reader) for part in word.split("-"))
     if is_syllable(word):
@@ -78,9 +93,10 @@ def _word(word: str, shouted: bool, reader: Reader) -> str:
 def _strange(word: str, reader: Reader) -> str:
     if len(word) == 1:
         return letters(word) or word
-    reader.doubt(word)
     if word.isupper() and letters(word):
+        reader.doubt(word, Why.SHORT, letters(word))
         return letters(word)
+    reader.doubt(word, Why.STRANGE)
     return word
 
 

@@ -43,7 +43,10 @@ class Utc(TypeDecorator[datetime]):
 
 
 class Ward(SQLModel, table=True):
-    """A ward (phường, xã, đặc khu): the tenant."""
+    """A ward (phường, xã, đặc khu): the tenant.
+
+    ``region`` is whose number words are read aloud (north or south), ``readings`` counts the changes of its dictionary.
+    """
 
     id: int | None = Field(default=None, primary_key=True)
     slug: str = Field(unique=True)
@@ -57,6 +60,8 @@ class Ward(SQLModel, table=True):
     quiet: list[list[str]] = Field(default_factory=list, sa_type=JSON)
     signer_title: str = ""
     signer_name: str = ""
+    region: str = "north"
+    readings: int = 0
     created_at: datetime = Field(sa_type=Utc)
 
 
@@ -268,7 +273,10 @@ class PostPicture(SQLModel, table=True):
 
 
 class Variant(SQLModel, table=True):
-    """That a post goes to an outlet, and the words of its own there («Bản riêng cho kênh»), if any."""
+    """That a post goes to an outlet, and the words of its own there («Bản riêng cho kênh»), if any.
+
+    ``reading`` is what is read aloud there instead of the reading whose mark is ``reading_of``.
+    """
 
     __table_args__ = (UniqueConstraint("post_id", "outlet_id"),)
 
@@ -277,6 +285,37 @@ class Variant(SQLModel, table=True):
     post_id: int = Field(foreign_key="post.id", index=True)
     outlet_id: int = Field(foreign_key="outlet.id", index=True)
     body: str | None = Field(default=None, sa_type=Text)
+    reading: str | None = Field(default=None, sa_type=Text)
+    reading_of: str = ""
+
+
+class DictionaryEntry(SQLModel, table=True):
+    """How a ward reads a word aloud («Từ điển đọc»): one version; ``until`` is empty for the one in force.
+
+    ``state`` is proposed until somebody who may approve has confirmed it.
+    """
+
+    __tablename__ = "dictionary_entry"
+    __table_args__ = (
+        Index(
+            "uq_dictionary_entry_in_force",
+            "ward_id",
+            "written",
+            unique=True,
+            sqlite_where=text("until is null"),
+            postgresql_where=text("until is null"),
+        ),
+    )
+
+    id: int | None = Field(default=None, primary_key=True)
+    ward_id: int = Field(foreign_key="ward.id", index=True)
+    written: str
+    spoken: str
+    state: str = "proposed"
+    since: datetime = Field(sa_type=Utc)
+    until: datetime | None = Field(default=None, sa_type=Utc)
+    author_id: int | None = Field(default=None, foreign_key="staff.id")
+    confirmer_id: int | None = Field(default=None, foreign_key="staff.id")
 
 
 class Rule(SQLModel, table=True):

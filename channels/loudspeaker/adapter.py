@@ -41,7 +41,7 @@ from channels.loudspeaker.validate import facts, problems
 from channels.twin import Rehearsal
 from content.audio import AudioMistake
 from content.document import Document
-from content.speech import default_lexicon
+from content.speech import Region
 from content.text import squeeze
 from content.voice import VoiceMistake
 
@@ -93,15 +93,13 @@ class Loudspeaker(Channel):
     def render(self, document: Document, key: str, pictures: tuple[Picture, ...] = ()) -> Message:
         """The announcer's script: opening, title, body, source and closing as read aloud; no links, no hashtags.
 
-        ``extra`` holds ``seconds`` and ``length`` (estimated), ``doubts`` (pieces whose reading is not sure) and
-        ``syllables`` (of title and body).
+        ``extra`` holds ``seconds`` and ``length`` (estimated), ``doubts`` (pieces whose reading is not sure),
+        ``syllables`` (of title and body), ``region`` and ``reading`` (what is written and how it is read).
         """
-        lexicon = default_lexicon().more(self.settings.words)
         said = document.for_channel(self.kind)
-        frame = (self.settings.said_opening, self.settings.said_closing)
-        whole, body = script(said, *frame, lexicon, self.settings.region)
-        part = Part(body=whole.text, format="script", title=squeeze(document.for_channel(self.kind).title))
-        return Message(kind=self.kind, key=key, parts=(part,), extra=facts(whole, body))
+        made = script(said, self.settings.said_opening, self.settings.said_closing)
+        part = Part(body=made.text, format="script", title=squeeze(said.title))
+        return Message(kind=self.kind, key=key, parts=(part,), extra=facts(made, said.manner.region))
 
     def validate(self, message: Message) -> list[Problem]:
         """Nothing to read, longer than a slot, too short to be heard, readings to be checked."""
@@ -179,7 +177,11 @@ class Loudspeaker(Channel):
             said.body,
             said.title,
             f"Đài truyền thanh {self.settings.ward}",
-            self.settings.region,
+            _region(message),
             self.tools.now(),
             self.tools.shelf.read(str(recording)) if recording else None,
         )
+
+
+def _region(message: Message) -> Region:
+    return "south" if message.extra.get("region") == "south" else "north"

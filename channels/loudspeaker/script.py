@@ -1,9 +1,14 @@
-"""From a document to the announcer's script: opening, title, body, source, closing, all as read aloud."""
+"""From a document to the announcer's script: opening, title, body, source, closing, all as read aloud.
+
+The reading of title and body can be the editor's own, as long as it was made from the reading that the text has now.
+"""
 
 import re
+from dataclasses import dataclass
 
 from content.document import Block, Document
-from content.speech import Lexicon, Reading, Region, say
+from content.speech import Doubt, Reading, lexicon_of, mark, say
+from content.speech_facts import missing
 from content.text import squeeze
 
 _HASHTAG = re.compile(r"(?<!\w)#\w+")
@@ -12,12 +17,49 @@ _ENDED = (".", "!", "?", "…", ":", ";", ".”", "!”")
 _THANKS = "cảm ơn"
 
 
-def script(document: Document, opening: str, closing: str, lexicon: Lexicon, region: Region) -> tuple[Reading, Reading]:
-    """The whole script and, apart, what the document itself says in it (title and body)."""
-    body = [text for text in map(_sentence, _paragraphs(document)) if text]
-    frame = [*_opening(opening), *body, *_source(document), *_closing(closing, body)]
-    whole = say("\n".join(frame), lexicon, region)
-    return whole, say("\n".join(body), lexicon, region)
+@dataclass(frozen=True)
+class Script:
+    """What is said: the whole, and of the document itself (title and body) what is written and how it is read.
+
+    ``plain`` is the reading by the rules, ``own`` the editor's that stands in for it; ``stale`` tells that an editor's
+    reading was made from another text, ``lost`` which facts of the text it does not say.
+    """
+
+    text: str
+    written: str
+    plain: str
+    own: str = ""
+    doubts: tuple[Doubt, ...] = ()
+    stale: bool = False
+    lost: tuple[str, ...] = ()
+
+    @property
+    def body(self) -> str:
+        """The reading of title and body that is said."""
+        return self.own or self.plain
+
+
+def script(document: Document, opening: str, closing: str) -> Script:
+    """The announcer's script in the manner of the ward; pure."""
+    lines = [text for text in map(_sentence, _paragraphs(document)) if text]
+    written = "\n".join(lines)
+    body = _said(document, written)
+    plain, own = body.text, _own(document)
+    stale = bool(own) and document.spoken_of != mark(plain)
+    own = "" if stale else own
+    before = _said(document, "\n".join(_opening(opening)))
+    after = _said(document, "\n".join([*_source(document), *_closing(closing, lines)]))
+    text = "\n".join(filter(None, (before.text, own or plain, after.text)))
+    doubts = (*before.doubts, *(() if own else body.doubts), *after.doubts)
+    return Script(text, written, plain, own, doubts, stale, missing(written, own, in_order=False) if own else ())
+
+
+def _said(document: Document, text: str) -> Reading:
+    return say(text, lexicon_of(document.manner), document.manner.region)
+
+
+def _own(document: Document) -> str:
+    return _said(document, document.spoken).text if document.spoken.strip() else ""
 
 
 def _paragraphs(document: Document) -> list[str]:

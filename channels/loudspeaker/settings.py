@@ -1,9 +1,8 @@
 """The settings of a ward's loudspeakers."""
 
-from collections.abc import Mapping
 from ipaddress import ip_address
 from pathlib import Path
-from typing import Any, ClassVar, Literal
+from typing import ClassVar, Literal
 from zoneinfo import ZoneInfo
 
 from pydantic import Field, SecretStr, ValidationInfo, field_validator
@@ -20,7 +19,7 @@ from channels.loudspeaker.transports.ways import (
     way_of,
     wrong_clusters,
 )
-from content.text import nfc, squeeze
+from content.text import squeeze
 
 PLACE = "{phuong}"
 
@@ -65,9 +64,6 @@ class LoudspeakerSettings(ChannelSettings):
         default=True,
         title="Làm bản nghe thử bằng giọng tổng hợp",
         description="Tắt khi phát thanh viên đọc trực tiếp; khi đó chỉ có kịch bản.",
-    )
-    region: Literal["north", "south"] = Field(
-        default="north", title="Cách đọc số", description="north: nghìn, linh, mùng; south: ngàn, lẻ, mồng"
     )
     opening: str = Field(
         default="Đài truyền thanh {phuong} xin gửi tới bà con bản tin sau đây.",
@@ -144,12 +140,6 @@ class LoudspeakerSettings(ChannelSettings):
         le=60,
     )
     time_zone: str = Field(default="Asia/Ho_Chi_Minh", title="Múi giờ")
-    words: dict[str, str] = Field(
-        default={},
-        title="Từ điển đọc riêng",
-        description="Chữ viết tắt = lời đọc, ví dụ: NVH = nhà văn hóa",
-        max_length=500,
-    )
 
     @field_validator("ward", "opening", "closing")
     @classmethod
@@ -178,21 +168,6 @@ class LoudspeakerSettings(ChannelSettings):
             return str(ip_address(value.strip())) if value.strip() else ""
         except ValueError as error:
             raise ValueError("ghi địa chỉ IP của máy này, ví dụ 192.168.1.5, hoặc để trống") from error
-
-    @field_validator("words", mode="before")
-    @classmethod
-    def _from_lines(cls, value: Any) -> Any:
-        if isinstance(value, Mapping) or not isinstance(value, list | tuple):
-            return value
-        pairs = [str(line).partition("=") for line in value if str(line).strip()]
-        if not all(sign and written.strip() and spoken.strip() for written, sign, spoken in pairs):
-            raise ValueError("mỗi dòng ghi «chữ viết = lời đọc», ví dụ NVH = nhà văn hóa")
-        return {written.strip(): spoken.strip() for written, _, spoken in pairs}
-
-    @field_validator("words")
-    @classmethod
-    def _readable(cls, value: dict[str, str]) -> dict[str, str]:
-        return {squeeze(written): nfc(spoken).strip() for written, spoken in value.items()}
 
     @field_validator("time_zone")
     @classmethod

@@ -3,7 +3,8 @@
 from typing import Any
 
 from channels.contract import Message, Problem
-from content.speech import Reading, length_in_words, seconds
+from channels.loudspeaker.script import Script
+from content.speech import Region, length_in_words, mark, seconds
 from content.text import words
 from content.voice import MAX_LETTERS
 
@@ -12,15 +13,20 @@ _SHORT = 15
 _SHOWN = 10
 
 
-def facts(whole: Reading, body: Reading) -> dict[str, Any]:
-    """Estimated length with the chimes, doubts, and the syllables of title and body."""
-    length = round(seconds(whole.text)) + CHIME_SECONDS
+def facts(made: Script, region: Region) -> dict[str, Any]:
+    """Estimated length with the chimes, doubts with their reasons, syllables of title and body, and how these are read."""
+    length = round(seconds(made.text)) + CHIME_SECONDS
     return {
         "seconds": length,
         "length": length_in_words(length),
-        "doubts": list(whole.doubts),
-        "syllables": words(body.text),
-    }
+        "doubts": [{"written": doubt.written, "why": str(doubt.why), "said": doubt.said} for doubt in made.doubts],
+        "syllables": words(made.body),
+        "region": region,
+        "reading": {
+            "written": made.written, "spoken": made.body, "mark": mark(made.plain), "own": bool(made.own),
+            "stale": made.stale, "lost": list(made.lost),
+        },
+    }  # fmt: skip
 
 
 def problems(message: Message, max_minutes: int) -> list[Problem]:
@@ -29,7 +35,7 @@ def problems(message: Message, max_minutes: int) -> list[Problem]:
     count = _count(message)
     if not said.strip() or count == 0:
         return [Problem(level="error", text="Bản tin chưa có lời đọc; hãy viết nội dung cho loa truyền thanh.")]
-    return [*_length(said, max_minutes), *_brevity(count), *_doubts(message)]
+    return [*_length(said, max_minutes), *_brevity(count), *_own_reading(message), *_doubts(message)]
 
 
 def _count(message: Message) -> int:
@@ -55,10 +61,23 @@ def _brevity(count: int) -> list[Problem]:
     return [Problem(level="warning", text=text)]
 
 
+def _own_reading(message: Message) -> list[Problem]:
+    reading = message.extra.get("reading")
+    if not isinstance(reading, dict):
+        return []
+    if reading["stale"]:
+        text = "Bài đã đổi sau khi sửa lời đọc; hãy xem lại lời đọc ở phần xem trước rồi sửa lại hoặc bỏ bản sửa."
+        return [Problem(level="error", text=text)]
+    if reading["lost"]:
+        text = f"Lời đọc đã sửa không còn nói: {', '.join(reading['lost'])}. Hãy kiểm tra lại với bài viết."
+        return [Problem(level="warning", text=text)]
+    return []
+
+
 def _doubts(message: Message) -> list[Problem]:
-    doubts = [str(doubt) for doubt in message.extra.get("doubts", [])]
+    doubts = [doubt for doubt in message.extra.get("doubts", []) if isinstance(doubt, dict)]
     shown = [
-        f"Chưa chắc cách đọc «{doubt}»; hãy viết đầy đủ trong bài hoặc thêm vào từ điển đọc của kênh."
+        f"Chưa chắc cách đọc «{doubt['written']}» ({doubt['why']}); hãy sửa cách đọc ở phần xem trước hoặc viết đầy đủ trong bài."
         for doubt in doubts[:_SHOWN]
     ]
     if len(doubts) > _SHOWN:

@@ -7,6 +7,7 @@ import re
 import shutil
 import unicodedata
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import SimpleNamespace
@@ -35,6 +36,7 @@ from channels.twin import Place
 from channels.wire import Wire
 from content.audio import measure
 from content.document import Document, Source, read
+from content.speech import Manner
 from tests.channels.air import tone
 
 pytestmark = pytest.mark.anyio
@@ -126,10 +128,41 @@ def test_rendering_is_pure_and_composed(tmp_path: Path) -> None:
 
 
 def test_the_ward_s_own_words_and_the_southern_way(tmp_path: Path) -> None:
-    channel = speaker(tmp_path, words={"NVH": "nhà văn hóa"}, region="south")
-    said = message(channel, body="Mời 1.205 bà con đến NVH dự họp lúc 19h30 để bàn việc chung của khu phố mình.")
-    assert "một ngàn hai trăm lẻ năm bà con đến nhà văn hóa" in said.parts[0].body
+    text = document(body="Mời 1.205 bà con đến NVQ dự họp lúc 19h30 để bàn việc chung của khu phố mình.")
+    south = replace(text, manner=Manner("south", (("NVQ", "nhà văn quán"),)))
+    said = speaker(tmp_path).render(south, "k3f9x2abcd")
+    assert "một ngàn hai trăm lẻ năm bà con đến nhà văn quán" in said.parts[0].body
+    assert said.extra["doubts"] == [] and said.extra["region"] == "south"
+
+
+def test_an_editor_s_own_reading_is_said_between_opening_and_closing(tmp_path: Path) -> None:
+    channel = speaker(tmp_path)
+    plain = message(channel, title="Họp dân", body="Họp lúc 19h30 ngày 25/11 tại NVQ, mời bà con đến đông đủ cho.")
+    reading = plain.extra["reading"]
+    assert "mười chín giờ ba mươi phút" in reading["spoken"] and not reading["own"]
+    text = document(title="Họp dân", body="Họp lúc 19h30 ngày 25/11 tại NVQ, mời bà con đến đông đủ cho.")
+    words = "Họp dân. Tối hai mươi lăm tháng mười một, lúc 20 giờ 30, mời bà con đến nhà văn quán dự họp."
+    own = replace(text, spoken=words, spoken_of=reading["mark"])
+    said = channel.render(own, "k3f9x2abcd")
+    assert "hai mươi giờ ba mươi, mời bà con đến nhà văn quán" in said.parts[0].body
+    assert said.parts[0].body.startswith("Đài truyền thanh") and said.parts[0].body.endswith("lắng nghe.")
     assert said.extra["doubts"] == []
+    warned = [problem for problem in channel.validate(said) if "không còn nói" in problem.text]
+    assert [problem.level for problem in warned] == ["warning"] and "19h30" in warned[0].text
+    assert "25/11" not in warned[0].text
+
+
+def test_an_own_reading_of_another_text_is_not_said_and_stops_the_post(tmp_path: Path) -> None:
+    channel = speaker(tmp_path)
+    old = message(
+        channel, title="Họp dân", body="Họp lúc 19h30 tại nhà văn hóa tổ dân phố số năm, mời bà con dự đông đủ."
+    )
+    changed = document(title="Họp dân", body="Họp lúc 20h tại nhà văn hóa tổ dân phố số năm, mời bà con dự đông đủ.")
+    stale = replace(changed, spoken="Họp dân lúc mười chín giờ rưỡi.", spoken_of=old.extra["reading"]["mark"])
+    said = channel.render(stale, "k3f9x2abcd")
+    assert "hai mươi giờ" in said.parts[0].body and "rưỡi" not in said.parts[0].body
+    errors = [problem.text for problem in channel.validate(said) if problem.level == "error"]
+    assert len(errors) == 1 and "Bài đã đổi sau khi sửa lời đọc" in errors[0]
 
 
 def test_problems_are_said_in_vietnamese(tmp_path: Path) -> None:

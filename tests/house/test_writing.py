@@ -27,7 +27,7 @@ LONGEST_FILE = 400
 LONGEST_FUNCTION = 60
 #: longer than the rule, each with its reason
 MAY_BE_LONGER = {
-    "store/tables.py": 700,  # the whole schema at one glance
+    "store/tables.py": 760,  # the whole schema at one glance
 }
 CLOCKS = {"scheduler.py", "cli.py", "keeping.py", "channels/twins.py"}
 A_CLOCK = {"now", "utcnow", "today"}

@@ -177,22 +177,21 @@ def test_every_channel_has_a_form_in_vietnamese(kind: str) -> None:
     assert outlet_forms.mistakes(maker, outlet_forms.given(maker, Typed([]))), "an empty form is never enough"
 
 
-def test_the_loudspeakers_form_takes_clusters_and_words_as_lines() -> None:
+def test_the_loudspeakers_form_takes_clusters_as_lines() -> None:
     maker = channel("loudspeaker")
     form = [
         ("set.folder", "loa"), ("set.transport", "rtp"), ("set.clusters", "Cụm loa tổ 1 = 239.192.1.1:5004\n\n"),
-        ("set.words", "NVH = nhà văn hóa"), ("set.ward", "phường Ta"), ("set.region", "north"), ("set.law", "alaw"),
+        ("set.ward", "phường Ta"), ("set.law", "alaw"),
     ]  # fmt: skip
     values = outlet_forms.given(maker, Typed(form))
     assert outlet_forms.mistakes(maker, values) == {}
     read = maker.Settings.model_validate(values)
-    shown = outlet_forms.kept_values(maker, {"words": read.words, "clusters": list(read.clusters)})  # type: ignore[attr-defined]
-    assert (shown["words"], shown["clusters"]) == ("NVH = nhà văn hóa", "Cụm loa tổ 1 = 239.192.1.1:5004")
+    shown = outlet_forms.kept_values(maker, {"clusters": list(read.clusters)})  # type: ignore[attr-defined]
+    assert shown["clusters"] == "Cụm loa tổ 1 = 239.192.1.1:5004"
     ways = next(one for one in outlet_forms.entries(maker) if one.key == "transport")
     assert dict(ways.choices)["folder"] == "Thư mục, USB"
     wrong = outlet_forms.mistakes(maker, {**values, "transport": "axis"})
     assert "ví dụ đúng" in wrong["set.clusters"] and "mật khẩu" in wrong["set.password"]
-    assert "lời đọc" in outlet_forms.mistakes(maker, {**values, "words": ["NVH"]})["set.words"]
 
 
 def test_a_new_token_forgets_when_the_old_one_ends() -> None:
