@@ -1,6 +1,6 @@
 """The daemon: it wakes, and the rows decide. Run it by itself with ``python scheduler.py`` or ``lantoa up``.
 
-The beats: plan, prepare, deliver, look, withdraw, amend, measure, sources, renew, confirm, returns, tidy, sweep. APScheduler keeps the recurring ones (memory only,
+The beats: plan, prepare, deliver, look, withdraw, amend, measure, sources, renew, confirm, returns, tell, listen, tidy, sweep. APScheduler keeps the recurring ones (memory only,
 rebuilt at every start; a late beat is never skipped); delivery has a loop of its own that sleeps until the next row
 is due. Nothing is remembered here: killing it at any moment loses nothing.
 """
@@ -31,6 +31,7 @@ from campaigns import (
     clocks,
     confirming,
     holding,
+    listening,
     measuring,
     moves,
     planning,
@@ -38,6 +39,7 @@ from campaigns import (
     returning,
     sources,
     sweeping,
+    telling,
     waking,
     withdrawing,
 )
@@ -208,6 +210,8 @@ class Daemon:
             (self._renew, 60),
             (self._confirm, 5),
             (self._returns, 120),
+            (self._tell, 5),
+            (self._listen, 5),
             (self._tidy, 5),
             (self._seen, 10),
             (self._sweep, 6 * 3600),
@@ -313,6 +317,12 @@ class Daemon:
 
     async def _returns(self) -> None:
         await returning.collect(self.courier)
+
+    async def _tell(self) -> None:
+        await telling.tell(self.courier)
+
+    async def _listen(self) -> None:
+        await listening.listen(self.courier)
 
     async def _seen(self) -> None:
         asked_at = uptime()

@@ -19,11 +19,13 @@ from campaigns import (
     amending,
     confirming,
     delivering,
+    listening,
     measuring,
     renewing,
     returning,
     sources,
     sweeping,
+    telling,
     waking,
     withdrawing,
 )
@@ -174,6 +176,8 @@ class Hand(Daemon):
             Beat("renew", 60, lambda: renewing.renew(courier)),
             Beat("confirm", 15, lambda: confirming.confirm(courier, wave)),
             Beat("returns", 120, lambda: returning.collect(courier)),
+            Beat("tell", 5, lambda: telling.tell(courier)),
+            Beat("listen", 5, lambda: listening.listen(courier)),
             Beat("tidy", 5, lambda: asyncio.to_thread(self.tidy)),
             Beat("sweep", 6 * 3600, lambda: sweeping.sweep(courier)),
         ]

@@ -11,6 +11,8 @@ from sqlalchemy import insert
 from sqlalchemy.orm import aliased
 from sqlmodel import Session, col, func, select
 
+from campaigns import causes
+from store.notices import Notice
 from store.tables import AuditEvent, Ward
 
 FIRST = "0" * 64
@@ -77,6 +79,8 @@ def record_all(session: Session, actor: Actor, entries: Sequence[Entry], now: da
         rows.append({**row, "hash": hash})
     session.flush()
     session.connection().execute(insert(AuditEvent), rows)
+    if notices := [made for row in rows if (made := causes.notice(row, now)) is not None]:
+        session.connection().execute(insert(Notice), notices)
 
 
 def _ends(session: Session, ward_ids: list[int]) -> dict[int, tuple[int, str]]:

@@ -15,12 +15,14 @@ from campaigns import amend_settling, instance, moves, outlets
 from campaigns.audit import MACHINE, record
 from campaigns.states import Move, State
 from channels.contract import Capability, Certainty, Channel, Reason
+from store.notices import Notice, NoticeLetter, StaffBot
 from store.tables import Delivery, Outlet, Recipient, Worker
 from store.tables import Session as SignIn
 
 UNDER_WAY = (State.PREPARED, State.WIRE)
 STILL_TO_COME = (State.DUE, State.HELD)
 WHY = "Dữ liệu được khôi phục từ bản sao lưu; lượt này có thể đã đăng sau lúc sao lưu."
+LETTER = "Dữ liệu được khôi phục từ bản sao lưu; tin báo này có thể đã gửi sau lúc sao lưu."
 BLIND = f"{WHY} Nền tảng này không tra cứu lại được: hãy xem trên kênh rồi chọn."
 
 
@@ -38,6 +40,7 @@ def settle(session: Session, now: datetime) -> Settled:
     _new_epoch(session, now)
     session.exec(update(Worker).where(col(Worker.stopped_at).is_(None)).values(stopped_at=now))
     session.exec(update(SignIn).where(col(SignIn.revoked_at).is_(None)).values(revoked_at=now))
+    _letters(session, now)
     kinds = {outlet.id: (outlet, _kind(outlet)) for outlet in session.exec(select(Outlet)).all()}
     doubtful = _doubtful(session, now)
     moves.apply_all(session, [_unknown(session, one, kinds[one.outlet_id][1], now) for one in doubtful], now)
@@ -57,6 +60,14 @@ def _new_epoch(session: Session, now: datetime) -> None:
     session.add(me)
     for ward_id in instance.wards(session):
         record(session, ward_id, MACHINE, "instance.restored", "instance", 1, now, epoch=me.epoch)
+
+
+def _letters(session: Session, now: datetime) -> None:
+    """What staff were to be told when the backup was made may have been told since: nobody is told twice."""
+    waiting = update(NoticeLetter).where(col(NoticeLetter.state).in_(("waiting", "wire")))
+    session.exec(waiting.values(state="unknown", detail=LETTER, done_at=now))
+    session.exec(update(Notice).where(col(Notice.spread_at).is_(None)).values(spread_at=now))
+    session.exec(update(StaffBot).values(listener="", listening_until=None))
 
 
 def _doubtful(session: Session, now: datetime) -> list[Delivery]:

@@ -4,7 +4,7 @@ from datetime import datetime
 
 from sqlmodel import Session, col, func, select
 
-from campaigns import people, views
+from campaigns import linking, people, views
 from campaigns.audit import Actor, record
 from campaigns.people import Action, Mistake, Role, require
 from store.tables import User, Ward
@@ -34,6 +34,7 @@ def deactivate(session: Session, by: Actor, user: User, now: datetime) -> None:
     user.active = False
     session.add(user)
     people.sign_out_everywhere(session, user, now)
+    linking.leave(session, by, user, now)
     _record(session, by, user, "user.deactivated", now)
 
 

@@ -200,7 +200,7 @@ def today(session: Session, ward: Ward, now: datetime) -> Today:
         paused=[outlet for outlet in places if outlet.state == "paused"],
         resting=[outlet for outlet in places if outlet.state == "open" and outlet.failures >= OPENS_AT],
         worn=[outlet for outlet in places if outlet.state == "open" and outlet.health == Reason.UNAUTHORIZED],
-        wearing=[(outlet, said) for outlet in places if (said := _wearing(outlet, now))],
+        wearing=[(outlet, said) for outlet in places if (said := wearing(outlet, now))],
         next_days=_next_days(session, ward, end),
         sent_today=sum(line.delivery.state == State.SENT for line in rows),
         sent_week=_sent_since(session, ward_id, now - timedelta(days=7)),
@@ -208,7 +208,7 @@ def today(session: Session, ward: Ward, now: datetime) -> Today:
     )
 
 
-def _wearing(outlet: Outlet, now: datetime) -> str | None:
+def wearing(outlet: Outlet, now: datetime) -> str | None:
     """What a person should do soon for an outlet's access; one that was refused already is told as worn."""
     maker = kinds().get(outlet.kind)
     return maker.wearing(outlet.settings, now) if maker and outlet.health != Reason.UNAUTHORIZED else None

@@ -75,7 +75,7 @@ class BotPlatform:
         return JSONResponse({"ok": True, "result": {"message_id": f"m{row['id']}", "date": row["date"]}})
 
     async def _updates(self, account: str, given: dict[str, Any]) -> Response:
-        waited, wanted = 0.0, min(float(given.get("timeout") or 30), _LONGEST)
+        waited, wanted = 0.0, min(float(given.get("timeout", 30)), _LONGEST)
         while (row := self._talks.next(account)) is None and waited < wanted:
             await asyncio.sleep(0.05)
             waited += 0.05

@@ -228,7 +228,8 @@ async def test_what_cannot_be_kept_in_time_is_asked_for_again(
 async def test_many_at_once_are_each_kept_once_on_both_databases(
     any_store: Store, tmp_path: Path, clock: FakeClock
 ) -> None:
-    house = build_house(any_store, tmp_path, clock)
+    settings = {"token": "1:a", "chat_id": "@phuong_le_thanh_nghi"}
+    house = build_house(any_store, tmp_path, clock, "telegram", settings)
     outlet_id, ward_id = house.outlet.id or 0, house.ward.id or 0
     events = [Event(key=f"k{number % 40}", name="follow", kind="followed", at=clock()) for number in range(120)]
     told = [Told(outlet_id, ward_id, Heard(events=(one,)), clock()) for one in events]

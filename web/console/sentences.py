@@ -121,6 +121,13 @@ _SAID: dict[str, str] = {
     "user.activated": "mở lại tài khoản «{username}»",
     "user.password_reset": "đặt lại mật khẩu của tài khoản «{username}»",
     "user.password_changed": "đổi mật khẩu của mình",
+    "bot.connected": "kết nối bot {platform} báo việc cho cán bộ",
+    "bot.changed": "sửa thiết lập bot {platform} báo việc cho cán bộ",
+    "bot.checked": "kiểm tra bot {platform} báo việc cho cán bộ: {result}",
+    "bot.removed": "gỡ bot {platform} báo việc cho cán bộ",
+    "chat.linked": "liên kết {platform} để nhận thông báo cho tài khoản «{username}»",
+    "chat.unlinked": "ngừng báo việc qua chat cho tài khoản «{username}»: {how}",
+    "chat.blocked": "ghi nhận {platform} không gửi được cho tài khoản số {số} vì người nhận đã chặn bot hoặc xóa cuộc trò chuyện",
 }
 
 #: what an event is about -> words, and where it is shown
@@ -136,6 +143,7 @@ SUBJECTS: dict[str, tuple[str, str]] = {
     "report": ("Báo cáo", ""),
     "user": ("Tài khoản", ""),
     "media": ("Kho tư liệu", ""),
+    "bot": ("Bot báo việc", "/quan-tri/thong-bao/bot"),
     "instance": ("Bản cài đặt", ""),
     "ward": ("Phường", ""),
     "campaign": ("Chiến dịch", ""),
