@@ -61,6 +61,10 @@ class Typed:
         """Another value of the name, as if it had been in the form."""
         self._values.setdefault(name, []).append(value)
 
+    def put(self, name: str, value: str) -> None:
+        """The one value of the name, whatever was in the form."""
+        self._values[name] = [value]
+
     def file(self, name: str) -> bytes | None:
         """The bytes of the one file that was chosen, or None."""
         return next((file.data for key, file in self._files if key == name and file.data), None)

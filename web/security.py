@@ -11,6 +11,8 @@ SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 BODY_LIMIT = 24_000_000
 PHOTOS_LIMIT = 84_000_000
 PHOTOS_PATH = "/quan-tri/soan/anh"
+LARGE = {PHOTOS_PATH: PHOTOS_LIMIT, "/quan-tri/soan/video": 202_000_000}
+"""Where more may be sent at once: several photos, one video."""
 
 POLICY = "; ".join(
     (
@@ -40,7 +42,7 @@ HEADERS: Mapping[str, str] = {
 HSTS = "max-age=31536000"
 
 CROSS_SITE = "Yêu cầu đến từ một trang khác nên bị từ chối. Hãy mở trang quản trị và làm lại tại đó."
-TOO_LARGE = "Dữ liệu gửi lên quá lớn. Hãy chọn ít ảnh hơn một lần, hoặc ảnh nhẹ hơn, rồi gửi lại."
+TOO_LARGE = "Dữ liệu gửi lên quá lớn. Hãy chọn ít ảnh hơn một lần, ảnh nhẹ hơn, hoặc video ngắn hơn (tối đa 200 MB), rồi gửi lại."
 
 
 Refuse = Callable[[int, str], Response]
@@ -102,7 +104,7 @@ class _TooLarge(Exception):
 
 
 class BodyLimit:
-    """Answers 413 to a request whose body is larger than ``limit`` bytes, told or counted; several photos may be larger."""
+    """Answers 413 to a request whose body is larger than ``limit`` bytes, told or counted; several photos or a video may be larger."""
 
     def __init__(self, app: ASGIApp, refuse: Refuse, limit: int = BODY_LIMIT) -> None:
         self.app = app
@@ -114,7 +116,7 @@ class BodyLimit:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        limit = max(self.limit, PHOTOS_LIMIT) if scope["path"] == PHOTOS_PATH else self.limit
+        limit = max(self.limit, LARGE.get(scope["path"], 0))
         told = Headers(scope=scope).get("content-length", "")
         if told.isdigit() and int(told) > limit:
             await self.refuse(413, TOO_LARGE)(scope, receive, send)

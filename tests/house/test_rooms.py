@@ -24,6 +24,8 @@ ON_THE_NETWORK = {
     "channels/email/mailbox.py": {"imaplib", "socket"},  # IMAP likewise
     "channels/telegram/api.py": {"telegram"},  # python-telegram-bot, on the wire's own transport
     "channels/telegram/adapter.py": {"telegram"},  # its types; requests are made in api.py alone
+    "channels/telegram/editing.py": {"telegram"},
+    "channels/telegram/sending.py": {"telegram"},
 }
 NETWORK = {
     "httpx", "aiohttp", "httpcore", "httpx_aiohttp", "socket", "requests", "urllib.request", "http.client", "smtplib",

@@ -110,6 +110,14 @@ def photo(request: Request, here: Visitor, form: Form) -> Response:
     return fragment(here, "photo.html", 422 if error else 200, shots=shots, error=error)
 
 
+def again(request: Request, here: Here, form: Typed, errors: dict[str, str]) -> Response:
+    """The whole sheet as it was typed, for who has no scripts."""
+    with here.store.read() as session:
+        found = _typed_sheet(here, session, form)
+    found.errors = errors
+    return _page(request, here, found, 422 if errors else 200)
+
+
 @router.get("/bai/{post_id:int}/gui")
 def review(request: Request, here: Visitor, post_id: int) -> Response:
     """Every channel's render and every warning on one page, before the post is handed over."""

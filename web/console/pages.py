@@ -15,6 +15,7 @@ from starlette.responses import Response
 
 from campaigns import stops, urgency
 from campaigns.timetable import local
+from channels.clips import length
 from channels.contract import Message, Part
 from channels.registry import channel, kinds
 from content.templates import format_date, format_number, format_time
@@ -83,7 +84,7 @@ def environment() -> Environment:
         "url": assets.url, "icon": assets.icon, "words": words, "menu": menu.MENU, "channel_name": channel_name,
         "channel_style": "/quan-tri/kenh.css", "example": sheets.example,
         "channel_look": channel_look, "urgency_of": urgency.of, "urgency_of_rank": urgency.of_rank, "at_once": urgency.at_once,
-        "span": urgency.span,
+        "span": urgency.span, "clip_length": length,
     }  # fmt: skip
     made.filters |= {
         "day": _day, "clock": _clock, "moment": _moment, "weekday": _weekday, "isoday": _isoday, "upper_first": _upper_first,
@@ -103,7 +104,10 @@ def channel_look(outlet: Outlet, message: Message, part: Part, time: str = "") -
     """One part of a message as its channel shows it, by the channel's own ``preview.html``."""
     urls = [f"/quan-tri/anh/{picture.sha256}" for picture in part.pictures]
     look = _looks().get_template(f"{outlet.kind}/preview.html")
-    shown = {"picture_urls": urls, "picture_url": next(iter(urls), "")}
+    shown: dict[str, Any] = {"picture_urls": urls, "picture_url": next(iter(urls), "")}
+    if part.clip:
+        poster = f"/quan-tri/anh/{part.clip.poster.sha256}" if part.clip.poster else ""
+        shown |= {"clip_url": f"/quan-tri/clip/{part.clip.sha256}", "poster_url": poster}
     return Markup(look.render(part=part, message=message, account=outlet.name, time=time, **shown))  # noqa: S704
 
 

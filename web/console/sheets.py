@@ -8,15 +8,18 @@ from sqlmodel import Session, col
 
 from campaigns import drafting, library, repeating, urgency, views
 from campaigns.catalogue import fold
+from campaigns.clips import Chosen
 from campaigns.drafting import Draft, Preview
 from campaigns.people import Mistake
 from campaigns.photos import Shot
 from campaigns.repeating import Echo
 from campaigns.timetable import TimetableMistake, holiday, local, moment, next_slot, quiet
-from channels.contract import Problem
+from channels.contract import Capability, Problem
+from channels.registry import kinds
 from content import templates
 from content.templates import Template as Parsed
 from content.templates import format_date, format_time
+from store.clips import Clip
 from store.tables import Campaign, Outlet, Post, Task, Template
 from web.console import album
 from web.forms import Typed
@@ -58,6 +61,7 @@ class Sheet:
     tasks: list[Task]
     campaigns: list[Campaign]
     shots: list[Shot]
+    clip: Chosen | None = None
     post: Post | None = None
     revision: int = 0
     errors: dict[str, str] = field(default_factory=dict)
@@ -81,6 +85,11 @@ class Sheet:
         """What is chosen of them."""
         kept = self.draft.grace_minutes or 0
         return "" if kept == urgency.grace_minutes(self.draft.urgency) else kept
+
+    @property
+    def pins(self) -> bool:
+        """Whether any channel of the ward can pin a post."""
+        return any(Capability.PIN in kinds()[one.kind].capabilities for one in self.outlets if one.kind in kinds())
 
     @property
     def silent(self) -> bool:
@@ -127,6 +136,9 @@ def typed_draft(session: Session, here: Here, form: Typed) -> Draft:
         card=form.on("card"),
         card_words=form.text("card_words"),
         pictures=album.chosen(form),
+        clip_id=form.number("clip"),
+        clip_about=form.text("clip_about"),
+        pin=form.on("pin"),
         day=form.text("day"),
         clock=form.text("clock"),
         outlet_ids=list(dict.fromkeys(form.numbers("outlet"))),
@@ -155,6 +167,7 @@ def sheet(session: Session, here: Here, draft: Draft, post: Post | None = None, 
         tasks=list(session.exec(views.of_ward(Task, here.ward_id).order_by(Task.id)).all()),
         campaigns=_campaigns(session, here),
         shots=album.shots(session, here, draft.pictures),
+        clip=Chosen(views.mine(session, Clip, draft.clip_id, here.ward_id), draft.clip_about) if draft.clip_id else None,
         post=post,
         revision=revision or (post.revision if post else 0),
     )

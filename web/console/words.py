@@ -75,6 +75,7 @@ PLATFORM_EVENT: dict[str, str] = {
 VERB: dict[str, str] = {
     "stage": "Chuẩn bị",
     "publish": "Đăng",
+    "pin": "Ghim",
     "find": "Tra cứu",
     "measure": "Đo",
     "withdraw": "Gỡ",

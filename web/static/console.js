@@ -76,6 +76,58 @@ document.addEventListener("htmx:after:swap", () => {
   composer.dispatchEvent(new Event("change", { bubbles: true }));
 });
 
+// A video is sent by itself, with what has left of it; when it is there, and when it is made, previews and draft follow.
+const clipBlock = document.querySelector("#clip");
+const quietFile = () => clipBlock?.querySelector("[data-clip]")?.removeAttribute("name");
+quietFile();
+clipBlock?.addEventListener("change", (event) => {
+  const [input, [file]] = [event.target, event.target.files ?? []];
+  if (!input.matches("[data-clip]")) return;
+  event.stopPropagation();
+  const wrong = (text) => {
+    const place = clipBlock.querySelector("#f-clip_file-loi");
+    place.textContent = text;
+    place.hidden = false;
+    clipBlock.querySelector("[data-clip-progress]").hidden = true;
+    input.disabled = false;
+    input.value = "";
+  };
+  if (!file) return;
+  if (file.size > 200e6) return wrong("Tệp nặng quá 200 MB. Hãy xuất video ở độ phân giải thấp hơn (720p), hoặc cắt ngắn rồi chọn lại.");
+  const [bar, sending, form] = [clipBlock.querySelector("[data-clip-progress]"), new XMLHttpRequest(), new FormData()];
+  form.append("clip_file", file);
+  bar.hidden = false;
+  input.disabled = true;
+  clipBlock.querySelector("#f-clip_file-loi").hidden = true;
+  bar.querySelector("[data-clip-stop]").addEventListener("click", () => sending.abort(), { once: true });
+  sending.upload.addEventListener("progress", (sent) => {
+    const percent = Math.floor((100 * sent.loaded) / (sent.total || 1));
+    bar.querySelector("progress").value = percent;
+    bar.querySelector("[role=status]").textContent = percent < 100 ? `Đang tải lên ${percent}%` : "Đã tải lên, đang kiểm tra…";
+  });
+  sending.addEventListener("load", () => {
+    if (!sending.responseText.includes("clip") || sending.status >= 500) return wrong("Máy chủ không nhận được tệp. Hãy thử lại.");
+    if (sending.status === 413) return wrong("Tệp nặng quá 200 MB. Hãy cắt ngắn rồi chọn lại.");
+    clipBlock.innerHTML = sending.responseText;
+    window.htmx.process(clipBlock);
+    settleClip();
+  });
+  sending.addEventListener("error", () => wrong("Mất kết nối khi đang tải lên. Hãy kiểm tra mạng rồi chọn lại tệp."));
+  sending.addEventListener("abort", () => wrong("Đã dừng tải lên."));
+  sending.open("POST", "/quan-tri/soan/video");
+  sending.setRequestHeader("HX-Request", "true");
+  sending.send(form);
+});
+const settleClip = () => {
+  if (!clipBlock) return;
+  quietFile();
+  const shown = clipBlock.querySelector("[data-clip-state]")?.dataset.clipState ?? "";
+  if (shown === (clipBlock.dataset.shown ?? "")) return;
+  clipBlock.dataset.shown = shown;
+  composer.dispatchEvent(new Event("change", { bubbles: true }));
+};
+document.addEventListener("htmx:after:swap", settleClip);
+
 // A link to a field in a folded part opens it.
 document.addEventListener("click", (event) => {
   const link = event.target.closest('a[href^="#f-"]');
