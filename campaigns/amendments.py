@@ -16,10 +16,11 @@ from campaigns.correcting import Sight, Words
 from campaigns.people import Action, Mistake, require
 from campaigns.states import State
 from channels.contract import Problem
-from content.text import squeeze
+from content.text import length, squeeze
 from store.amendments import Amendment, AmendmentLine
 from store.tables import Delivery, Post
 
+LONGEST_NOTE = 500
 OPEN = ("submitted", "returned")
 ALREADY = "Bài này đang có một đính chính chờ duyệt. Hãy mở đính chính đó để sửa tiếp hoặc rút lại."
 UNDER_WAY_NOW = "Chương trình đang sửa bài theo lần đính chính trước. Hãy đợi vài phút rồi duyệt lại."
@@ -44,6 +45,9 @@ def wrong(words: Words, chosen: list[Sight]) -> list[Problem]:
     found: list[Problem] = []
     if not words.note:
         text = "Hãy ghi sai ở đâu; lý do này hiện công khai trên trang thông tin của phường."
+        found.append(Problem(level="error", text=text, field="note"))
+    if length(words.note) > LONGEST_NOTE:
+        text = f"Lý do dài {length(words.note)} ký tự; hãy viết trong {LONGEST_NOTE} ký tự."
         found.append(Problem(level="error", text=text, field="note"))
     if not chosen:
         found.append(Problem(level="error", text="Hãy chọn ít nhất một kênh để sửa.", field="deliveries"))

@@ -7,7 +7,7 @@ number, because a correction never makes a new visible post.
 from dataclasses import dataclass, replace
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import BaseModel, ConfigDict, field_validator
 from sqlmodel import Session, col, select
 
 from campaigns import articles, composing, removals, versions, views
@@ -33,12 +33,12 @@ class Words(BaseModel):
 
     model_config = ConfigDict(frozen=True)
 
-    title: str = Field(default="", max_length=300)
-    summary: str = Field(default="", max_length=1000)
-    body: str = Field(default="", max_length=100_000)
+    title: str = ""
+    summary: str = ""
+    body: str = ""
     fields: dict[str, Any] = {}
     own_words: dict[int, str] = {}
-    note: str = Field(default="", max_length=500)
+    note: str = ""
 
     @field_validator("title", "summary", "note")
     @classmethod

@@ -28,6 +28,13 @@ def standing(session: Session, delivery: Delivery) -> Message | None:
     return message_of(newest) if newest is not None else freezing.kept(delivery)
 
 
+def before(session: Session, delivery: Delivery, line: AmendmentLine) -> Message | None:
+    """What stood there before this correction: the newest one before it that is done, else what first went out."""
+    older = (AmendmentLine.delivery_id == delivery.id, AmendmentLine.state == "done", col(AmendmentLine.id) < line.id)
+    found = session.exec(select(AmendmentLine).where(*older).order_by(col(AmendmentLine.id).desc()).limit(1)).first()
+    return message_of(found) if found is not None else freezing.kept(delivery)
+
+
 def message_of(line: AmendmentLine) -> Message | None:
     """The frozen message of a correction; None where it cannot be read any more."""
     try:

@@ -8,7 +8,7 @@ from fastapi import APIRouter, Request
 from fastapi.responses import Response
 from sqlmodel import Session
 
-from campaigns import following, recipients, removals, resting, settling, views
+from campaigns import amendment_views, following, recipients, removals, resting, settling, versions, views
 from campaigns.following import Life, Wanted
 from campaigns.people import Action, Mistake
 from campaigns.states import State
@@ -157,9 +157,12 @@ def _page(
     with here.store.read() as session:
         life = following.life(session, here.ward, id)
         readers = recipients.tally(session, id)
+        corrections = amendment_views.of_delivery(session, life.story.delivery)
+        amended = any(line.state == "done" for line, _ in corrections)
+        standing = versions.standing(session, life.story.delivery) if amended else None
     row, outlet = life.story.delivery, life.story.outlet
     return page(
-        request, here, "delivery.html", status, life=life, row=row, outlet=outlet, known=_known(life), readers=readers, home=_home(here, outlet),
+        request, here, "delivery.html", status, life=life, row=row, outlet=outlet, corrections=corrections, standing=standing if outlet.kind in kinds() else None, known=_known(life), readers=readers, home=_home(here, outlet),
         going_on=removals.going_on(kinds().get(outlet.kind), row), by_machine=removals.can(kinds().get(outlet.kind), row), in_doubt=settling.withdrawal_in_doubt(row),
         rests=resting.resting(outlet, here.now), lateness=_lateness(life), too_late=settling.late(life.story.delivery, here.now), typed=typed or Typed(()), errors=errors or {},
         confirmation=CONFIRMATION, sentences=sentences, installed=life.story.outlet.kind in kinds(),

@@ -4,7 +4,7 @@ from fastapi import APIRouter, Request
 from fastapi.responses import Response
 from sqlmodel import Session, col
 
-from campaigns import approving, drafting, histories, planning, urgency, views
+from campaigns import amendment_views, approving, drafting, histories, planning, urgency, views
 from campaigns.people import Action, Mistake
 from content.text import squeeze
 from store.tables import Post
@@ -116,6 +116,7 @@ def _around(session: Session, here: Here, post: Post) -> dict[str, object]:
         "title_of_post": views.titles(session, here.ward, [post])[post.id or 0],
         "author": names.get(post.author_id, ""),
         "approver": names.get(post.approver_id or 0, ""),
+        "amendments": amendment_views.of_post(session, post),
         "events": histories.events(session, here.ward_id, post),
         "changes": histories.changes(session, here.ward_id, post)
         if post.state in ("submitted", "draft", "returned")

@@ -33,9 +33,16 @@ LIFE: dict[str, tuple[str, str, str]] = {
     "delivery.withdrawn_by_hand": ("Người gỡ bài trên kênh", "muted", "user-check"),
     "delivery.not_withdrawn": ("Chưa gỡ được, bài vẫn còn", "bad", "alert-triangle"),
     "delivery.left_up": ("Thôi gỡ, bài để trên kênh", "good", "eye"),
+    "delivery.amending": ("Duyệt đính chính, chờ sửa trên kênh", "active", "pencil"),
+    "delivery.amended": ("Đã đính chính", "good", "circle-check"),
+    "delivery.amended_by_hand": ("Người xem xác nhận bài đã đúng", "good", "user-check"),
+    "delivery.not_amended": ("Không sửa được, bài còn như cũ", "bad", "alert-triangle"),
+    "delivery.amend_in_doubt": ("Chưa rõ bài đã sửa chưa", "bad", "eye-exclamation"),
+    "delivery.amend_void": ("Thôi đính chính", "muted", "ban"),
+    "delivery.amend_given_up": ("Người xem thôi đính chính", "muted", "ban"),
 }
 
-VERB = {"look": "Tra cứu lại", "publish": "Đăng", "stage": "Chuẩn bị", "withdraw_look": "Xem đã gỡ chưa"}
+VERB = {"look": "Tra cứu lại", "publish": "Đăng", "stage": "Chuẩn bị", "withdraw_look": "Xem đã gỡ chưa", "amend_look": "Xem bài còn không"}
 OUTCOME = {"crash": "Chương trình dừng giữa chừng"}
 
 #: action -> a sentence; {…} are the event's particulars, {số} is the subject's number. Missing ones leave «…».
@@ -74,6 +81,17 @@ _SAID: dict[str, str] = {
     "delivery.withdrawn_by_hand": "gỡ bài của lượt đăng số {số} trên kênh: {note}",
     "delivery.not_withdrawn": "chưa gỡ được bài của lượt đăng số {số}",
     "delivery.left_up": "để bài của lượt đăng số {số} trên kênh",
+    "delivery.amending": "cho sửa bài của lượt đăng số {số} theo đính chính số {amendment}",
+    "delivery.amended": "đính chính bài của lượt đăng số {số} theo đính chính số {amendment}",
+    "delivery.amended_by_hand": "xác nhận bài của lượt đăng số {số} đã đúng theo đính chính số {amendment}",
+    "delivery.not_amended": "chưa đính chính được bài của lượt đăng số {số}",
+    "delivery.amend_in_doubt": "chưa rõ bài của lượt đăng số {số} đã đính chính chưa",
+    "delivery.amend_void": "thôi đính chính bài của lượt đăng số {số}",
+    "delivery.amend_given_up": "quyết định không đính chính bài của lượt đăng số {số} nữa",
+    "amendment.submitted": "gửi duyệt đính chính số {số} của bài số {post}: {note}",
+    "amendment.approved": "duyệt đính chính số {số} của bài số {post}: {note}",
+    "amendment.returned": "trả lại đính chính số {số} của bài số {post}: {answer}",
+    "amendment.recalled": "rút đính chính số {số} của bài số {post}",
     "outlet.rested": "cho kênh «{name}» tạm nghỉ sau {failures} lần lỗi liên tiếp",
     "outlet.recovered": "ghi nhận kênh «{name}» hoạt động trở lại",
     "outlet.tried_at_once": "cho thử lại ngay kênh «{name}» đang tạm nghỉ",
@@ -134,6 +152,7 @@ _SAID: dict[str, str] = {
 SUBJECTS: dict[str, tuple[str, str]] = {
     "post": ("Tin, bài", "/quan-tri/bai/{}"),
     "delivery": ("Lượt đăng", "/quan-tri/luot-dang/{}"),
+    "amendment": ("Đính chính", "/quan-tri/dinh-chinh/{}"),
     "outlet": ("Kênh", "/quan-tri/kenh/{}"),
     "hold": ("Tạm dừng toàn bộ", "/quan-tri/tam-dung"),
     "template": ("Mẫu", ""),

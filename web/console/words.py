@@ -30,6 +30,18 @@ POST: dict[str, tuple[str, str, str]] = {
     "withdrawn": ("Đã rút", "muted", "ban"),
 }
 
+#: state of a correction, and of a correction at one delivery
+AMENDMENT: dict[str, tuple[str, str, str]] = {**POST, "cancelled": ("Đã rút", "muted", "ban")}
+AMENDMENT_LINE: dict[str, tuple[str, str, str]] = {
+    "waiting": ("Chờ duyệt", "active", "hourglass"),
+    "due": ("Sắp sửa trên kênh", "active", "clock"),
+    "wire": ("Đang sửa trên kênh", "active", "loader"),
+    "done": ("Đã đính chính", "good", "circle-check"),
+    "refused": ("Không sửa được", "bad", "circle-x"),
+    "needs_human": ("Cần người xem", "bad", "eye-exclamation"),
+    "void": ("Không sửa nữa", "muted", "ban"),
+}
+
 LABEL: dict[str, tuple[str, str]] = {
     "measured": ("Đo được", "good"),
     "estimated": ("Ước tính", "warn"),
@@ -79,6 +91,7 @@ VERB: dict[str, str] = {
     "find": "Tra cứu",
     "measure": "Đo",
     "withdraw": "Gỡ",
+    "amend": "Đính chính",
     "renew": "Gia hạn kết nối",
     "health": "Kiểm tra kết nối",
 }
@@ -123,6 +136,17 @@ EVENT: dict[str, str] = {
     "delivery.withdrawn_by_hand": "Gỡ bài trên kênh",
     "delivery.not_withdrawn": "Chưa gỡ được bài",
     "delivery.left_up": "Để bài trên kênh",
+    "amendment.submitted": "Gửi đính chính",
+    "amendment.approved": "Duyệt đính chính",
+    "amendment.returned": "Trả lại đính chính",
+    "amendment.recalled": "Rút đính chính",
+    "delivery.amending": "Cho sửa bài trên kênh",
+    "delivery.amended": "Đính chính bài",
+    "delivery.amended_by_hand": "Xác nhận bài đã đúng",
+    "delivery.not_amended": "Chưa đính chính được",
+    "delivery.amend_in_doubt": "Chưa rõ bài đã sửa chưa",
+    "delivery.amend_void": "Thôi đính chính",
+    "delivery.amend_given_up": "Thôi đính chính",
     "template.saved": "Lưu mẫu",
     "rule.approved": "Duyệt lịch đăng thường kỳ",
     "user.added": "Thêm tài khoản",
