@@ -42,7 +42,13 @@ LIFE: dict[str, tuple[str, str, str]] = {
     "delivery.amend_given_up": ("Người xem thôi đính chính", "muted", "ban"),
 }
 
-VERB = {"look": "Tra cứu lại", "publish": "Đăng", "stage": "Chuẩn bị", "withdraw_look": "Xem đã gỡ chưa", "amend_look": "Xem bài còn không"}
+VERB = {
+    "look": "Tra cứu lại",
+    "publish": "Đăng",
+    "stage": "Chuẩn bị",
+    "withdraw_look": "Xem đã gỡ chưa",
+    "amend_look": "Xem bài còn không",
+}
 OUTCOME = {"crash": "Chương trình dừng giữa chừng"}
 
 #: action -> a sentence; {…} are the event's particulars, {số} is the subject's number. Missing ones leave «…».
