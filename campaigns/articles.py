@@ -33,7 +33,7 @@ class AddressTaken(ValueError):
 
 @dataclass(frozen=True)
 class NewArticle:
-    """What is put under a key. ``slug`` is the place under the ward's pages, ``picture`` a stored file with its size, ``gallery`` those after it."""
+    """What is put under a key. ``slug`` is the place under the ward's pages, ``picture`` a stored file with its size, ``gallery`` those after it, ``clip`` a video or sound."""
 
     slug: str
     title: str
@@ -42,6 +42,7 @@ class NewArticle:
     summary: str = ""
     picture: dict[str, Any] | None = None
     gallery: list[dict[str, Any]] = field(default_factory=list)
+    clip: dict[str, Any] | None = None
     topics: tuple[str, ...] = ()
     source_name: str = ""
     source_url: str = ""

@@ -15,6 +15,7 @@ from channels.contract import (
     Certainty,
     Channel,
     ChannelSettings,
+    Clip,
     Correction,
     Figure,
     Found,
@@ -65,6 +66,8 @@ class Website(Channel):
         {
             Capability.TEXT,
             Capability.PHOTO,
+            Capability.VIDEO,
+            Capability.AUDIO,
             Capability.STAGE,
             Capability.FIND,
             Capability.MEASURE,
@@ -92,6 +95,10 @@ class Website(Channel):
         """The document as an article. ``document.link`` becomes its call to action."""
         return render.render(document, key, pictures[: self.limits.pictures])
 
+    def render_clip(self, document: Document, key: str, clip: Clip, pictures: tuple[Picture, ...] = ()) -> Message:
+        """The article with its video or sound above the words; its pictures stay."""
+        return render.render(document, key, pictures[: self.limits.pictures], clip)
+
     def home(self) -> str | None:
         """The ward's own pages."""
         return f"{self.settings.site_url}/{self.settings.ward}/"
@@ -107,13 +114,20 @@ class Website(Channel):
         return f"{self.settings.site_url}/{self.settings.ward}/{self._path(message, message.due_at)}"
 
     async def stage(self, message: Message, part: int, handle: Handle = EMPTY) -> Handle | Outcome:
-        """Bring the pictures to the site where they are not there yet; nobody sees them before the article."""
-        for picture in message.parts[part].pictures:
+        """Bring the pictures, the video or the sound to the site where they are not there yet; nobody sees them before the article."""
+        said = message.parts[part]
+        wanted = [(one.sha256, one.mime, 0.0) for one in said.pictures]
+        if said.clip:
+            wanted.append((said.clip.sha256, said.clip.mime, said.clip.carrying_seconds))
+        if said.clip and said.clip.poster:
+            wanted.append((said.clip.poster.sha256, said.clip.poster.mime, 0.0))
+        for sha256, mime, longer in dict.fromkeys(wanted):
             try:
-                data = self.tools.shelf.read(picture.sha256)
+                data = self.tools.shelf.read(sha256)
             except FileNotFoundError:
-                return Refused(reason=Reason.BAD_MEDIA, detail="Ảnh của bài không còn trong kho tư liệu.")
-            brought = await self._bring(picture, data)
+                detail = "Ảnh, video hoặc tiếng của bài không còn trong kho tư liệu."
+                return Refused(reason=Reason.BAD_MEDIA, detail=detail)
+            brought = await self._bring(sha256, mime, data, longer)
             if not isinstance(brought, Handle):
                 return brought
         return EMPTY
@@ -174,18 +188,18 @@ class Website(Channel):
             return None if seen.read(Listing) else Reason.MISCONFIGURED
         return outcome.reason(seen) or Reason.BUSY
 
-    async def _bring(self, picture: Picture, data: bytes) -> Handle | Outcome:
-        seen = await self._ask("HEAD", f"{self.settings.site_url}/tep/{picture.sha256}")
+    async def _bring(self, sha256: str, mime: str, data: bytes, longer: float) -> Handle | Outcome:
+        seen = await self._ask("HEAD", f"{self.settings.site_url}/tep/{sha256}")
         if isinstance(seen, Answer) and seen.status == 200:
             return EMPTY
-        seen = await self._ask("PUT", f"{self._base()}/_tep/{picture.sha256}", data, picture.mime)
+        seen = await self._ask("PUT", f"{self._base()}/_tep/{sha256}", data, mime, longer)
         if isinstance(seen, Answer) and seen.status in (200, 201):
             return EMPTY
         return outcome.hidden(seen, self.tools.now())
 
-    async def _ask(self, method: str, url: str, data: bytes | None = None, mime: str = "") -> Seen:
+    async def _ask(self, method: str, url: str, data: bytes | None = None, mime: str = "", longer: float = 0) -> Seen:
         headers = self._headers() | ({"content-type": mime} if mime else {})
-        return await self.tools.wire.call(method, url, headers=headers, content=data)
+        return await self.tools.wire.call(method, url, headers=headers, content=data, longer=longer)
 
     def _article(self, message: Message, part: int) -> ArticleOut:
         words = message.parts[part]
@@ -197,6 +211,7 @@ class Website(Channel):
             html=words.body,
             picture=words.picture,
             gallery=words.pictures[1:],
+            clip=words.clip,
             topics=tuple(message.extra.get("topics", ())),
             source=Source.model_validate(source) if source else None,
             published_at=self.tools.now(),

@@ -5,7 +5,7 @@ from typing import Literal
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
-from channels.contract import Picture
+from channels.contract import Clip, Picture
 
 
 class Source(BaseModel):
@@ -24,6 +24,7 @@ class ArticleOut(BaseModel):
     html: str
     picture: Picture | None
     gallery: tuple[Picture, ...] = ()
+    clip: Clip | None = None
     topics: tuple[str, ...]
     source: Source | None
     published_at: datetime

@@ -5,7 +5,8 @@ import html as escaping
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
-from channels.contract import Limits, Message, Part, Picture, PictureSpec, Problem
+from channels import clips
+from channels.contract import Clip, ClipLimits, Limits, Message, Part, Picture, PictureSpec, Problem
 from channels.lengths import too_little, too_much
 from content.document import Document, html
 from content.text import cut, length, slug, squeeze
@@ -19,6 +20,8 @@ LIMITS = Limits(
     text=100_000,
     picture=PictureSpec(format="jpeg", shape="wide", max_side=1600, max_bytes=1_500_000),
     pictures=10,
+    video=ClipLimits(max_bytes=50_000_000),
+    audio=ClipLimits(max_bytes=50_000_000),
     source="docs/channels/website.md",
 )
 
@@ -26,8 +29,13 @@ LIMITS = Limits(
 _ZONE = ZoneInfo("Asia/Ho_Chi_Minh")
 
 
-def render(document: Document, key: str, pictures: tuple[Picture, ...]) -> Message:
-    """The article: one part, its body in HTML with the call to action and the signature at the end."""
+def render(document: Document, key: str, pictures: tuple[Picture, ...], clip: Clip | None = None) -> Message:
+    """The article: one part, its body in HTML with the call to action and the signature at the end.
+
+    A video's frame stands for the article in lists and share cards where there is no picture of its own.
+    """
+    if clip and clip.poster and not pictures:
+        pictures = (clip.poster,)
     own = document.for_channel(KIND)
     part = Part(
         title=squeeze(own.title),
@@ -35,6 +43,7 @@ def render(document: Document, key: str, pictures: tuple[Picture, ...]) -> Messa
         body="\n".join(piece for piece in (html(own.blocks), _action(own), _signature(own)) if piece),
         format="html",
         pictures=pictures,
+        clip=clip,
         link=own.link,
     )
     source = {"name": own.source.name, "url": own.source.url} if own.source else None
@@ -62,7 +71,8 @@ def path(title: str, key: str, due_at: datetime) -> str:
 def validate(message: Message) -> list[Problem]:
     """Problems of an article: missing words are errors; what only reads or shows badly is a warning."""
     part = message.parts[0]
-    return [*too_little(part, "Bài"), *too_much(part, LIMITS, NAMES), *_hard_to_use(part)]
+    too_large = clips.problems(part.clip, LIMITS, "trang của phường")
+    return [*too_little(part, "Bài"), *too_much(part, LIMITS, NAMES), *too_large, *_hard_to_use(part)]
 
 
 def _hard_to_use(part: Part) -> list[Problem]:
@@ -73,4 +83,10 @@ def _hard_to_use(part: Part) -> list[Problem]:
     if any(not picture.alt.strip() for picture in part.pictures):
         text = "Ảnh chưa có lời mô tả cho người khiếm thị (Thông tư 26/2020/TT-BTTTT); hãy nhập mô tả ảnh."
         problems.append(Problem(level="warning", field="picture", text=text))
+    if part.clip and not part.clip.about.strip():
+        what = "Video" if part.clip.kind == "video" else "Tệp tiếng"
+        text = (
+            f"{what} chưa có lời mô tả cho người không xem, nghe được (Thông tư 26/2020/TT-BTTTT); hãy nhập lời mô tả."
+        )
+        problems.append(Problem(level="warning", field="clip_about", text=text))
     return problems

@@ -5,6 +5,7 @@ https://www.jsonfeed.org/version/1.1/ https://www.sitemaps.org/protocol.html
 """
 
 import json
+from dataclasses import dataclass
 from datetime import datetime
 from email.utils import format_datetime
 from typing import Any
@@ -23,6 +24,17 @@ from web.public.site import Site, row_id
 
 IN_FEED = 30
 IN_SITEMAP = 49_000
+
+
+@dataclass(frozen=True)
+class Enclosure:
+    """A file that comes with an article: where, what, how many bytes, how many seconds (0 for a picture)."""
+
+    url: str
+    mime: str
+    length: int
+    title: str
+    seconds: int
 
 
 class Feeds:
@@ -82,7 +94,12 @@ class Feeds:
         with self.site.store.read() as session:
             ward, newest, changed_at = self._newest(session, request)
             body = self.site.render(
-                template, ward=ward, articles=newest, changed_at=changed_at or ward.created_at, entry_id=self._entry_id
+                template,
+                ward=ward,
+                articles=newest,
+                changed_at=changed_at or ward.created_at,
+                entry_id=self._entry_id,
+                enclosures=self.enclosures,
             )
         return page(request, body, media_type=media_type, changed_at=changed_at, cache=FEED)
 
@@ -119,13 +136,29 @@ class Feeds:
         }
         item |= {"summary": article.summary} if article.summary else {}
         item |= {"external_url": article.source_url} if article.source_url else {}
-        if article.picture:
-            shown = [article.picture, *article.gallery]
-            item["image"] = self.site.picture_url(article.picture)
-            item["attachments"] = [
-                {"url": self.site.picture_url(one), "mime_type": one["mime"], "title": one["alt"]} for one in shown
-            ]
+        item |= {"image": self.site.picture_url(article.picture)} if article.picture else {}
+        item |= {"attachments": [_attachment(one) for one in found]} if (found := self.enclosures(article)) else {}
         return item
+
+    def enclosures(self, article: Article) -> list[Enclosure]:
+        """What an article carries that can be fetched: its video or sound first, then its pictures; with their exact length."""
+        pictures = [article.picture, *article.gallery] if article.picture else []
+        carried = [*([article.clip] if article.clip else []), *pictures]
+        return [found for one in carried if (found := self._enclosure(one))]
+
+    def _enclosure(self, one: dict[str, Any]) -> Enclosure | None:
+        try:
+            length = self.site.files.path(one["sha256"]).stat().st_size
+        except FileNotFoundError:
+            return None
+        title, seconds = one.get("alt") or one.get("about") or one.get("title") or "", round(one.get("seconds") or 0)
+        return Enclosure(self.site.picture_url(one), one["mime"], length, title, seconds)
+
+
+def _attachment(one: Enclosure) -> dict[str, Any]:
+    """https://www.jsonfeed.org/version/1.1/#attachments"""
+    told = {"url": one.url, "mime_type": one.mime, "title": one.title, "size_in_bytes": one.length}
+    return told | ({"duration_in_seconds": one.seconds} if one.seconds else {})
 
 
 def _rfc822(moment: datetime, ward: Ward) -> str:

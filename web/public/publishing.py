@@ -6,7 +6,7 @@ GET    /_publish/{ward}/{key}          what is under a key
 GET    /_publish/{ward}/{key}/visits   how often it was opened
 DELETE /_publish/{ward}/{key}          take it down
 GET    /_publish/{ward}                everything, oldest first (?offset=, ?limit=)
-PUT    /_publish/{ward}/_tep/{sha256}  bring a picture
+PUT    /_publish/{ward}/_tep/{sha256}  bring a picture, a video or a sound
 """
 
 import hashlib
@@ -15,7 +15,7 @@ import io
 import re
 import warnings
 from collections.abc import Awaitable, Callable
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from PIL import Image
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, HttpUrl, ValidationError
@@ -32,9 +32,11 @@ from web.public.site import Site, row_id
 
 MAX_BODY = 512_000
 MAX_PICTURE = 5_000_000
+MAX_CLIP = 50_000_000
 MAX_PIXELS = 24_000_000
 MAX_LISTED = 500
 _KEY = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:-]{0,119}")
+_CLIPS = frozenset({"video/mp4", "audio/mpeg"})
 _PICTURES = {"image/jpeg": "JPEG", "image/png": "PNG", "image/webp": "WEBP"}
 
 
@@ -50,6 +52,25 @@ class GivenPicture(_Given):
     width: int = Field(ge=1, le=20_000)
     height: int = Field(ge=1, le=20_000)
     alt: str = Field(default="", max_length=1000)
+
+
+class GivenClip(_Given):
+    """A video or a sound that was brought before, with its words for those who cannot see or hear it."""
+
+    kind: Literal["video", "audio"]
+    sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
+    mime: str = Field(pattern=r"^(video/mp4|audio/mpeg)$")
+    size: int = Field(ge=1)
+    seconds: float = Field(ge=0, le=86_400)
+    width: int = Field(ge=0, le=20_000)
+    height: int = Field(ge=0, le=20_000)
+    title: str = Field(default="", max_length=300)
+    about: str = Field(default="", max_length=5_000)
+    poster: GivenPicture | None = None
+
+    def files(self) -> list[str]:
+        """The hashes of its files."""
+        return [self.sha256, *([self.poster.sha256] if self.poster else [])]
 
 
 class GivenSource(_Given):
@@ -75,6 +96,7 @@ class GivenArticle(_Given):
     html: str = Field(min_length=1, max_length=200_000)
     picture: GivenPicture | None = None
     gallery: list[GivenPicture] = Field(default=[], max_length=19)
+    clip: GivenClip | None = None
     link: HttpUrl | None = None
     topics: list[Annotated[str, Field(min_length=1, max_length=80)]] = Field(default=[], max_length=10)
     source: GivenSource | None = None
@@ -91,6 +113,7 @@ class GivenArticle(_Given):
             summary=self.summary,
             picture=self.picture.model_dump() if self.picture else None,
             gallery=[picture.model_dump() for picture in self.gallery],
+            clip=self.clip.model_dump() if self.clip else None,
             topics=tuple(self.topics),
             source_name=self.source.name if self.source else "",
             source_url=str(self.source.url or "") if self.source else "",
@@ -136,8 +159,9 @@ class Publishing:
         except ValidationError as error:
             raise No(422, "invalid", _mistakes(error)) from error
         shown = [given.picture, *given.gallery] if given.picture else given.gallery
-        if not all(self._has(picture.sha256) for picture in shown):
-            raise No(422, "picture_missing", "Ảnh của bài chưa có trên trang; hãy gửi ảnh trước rồi đăng lại.")
+        wanted = [picture.sha256 for picture in shown] + (given.clip.files() if given.clip else [])
+        if not all(self._has(sha256) for sha256 in wanted):
+            raise No(422, "picture_missing", "Ảnh hoặc video của bài chưa có trên trang; hãy gửi trước rồi đăng lại.")
         return await run_in_threadpool(self._put, request, key, given)
 
     async def get(self, request: Request) -> Response:
@@ -158,8 +182,9 @@ class Publishing:
         return await run_in_threadpool(self._listing, request)
 
     async def bring(self, request: Request) -> Response:
-        """Keep a picture under the hash of its bytes."""
-        data = await _body(request, MAX_PICTURE)
+        """Keep a picture, a video or a sound under the hash of its bytes."""
+        told = request.headers.get("content-type", "")
+        data = await _body(request, MAX_CLIP if told in _CLIPS else MAX_PICTURE)
         if hashlib.sha256(data).hexdigest() != request.path_params["sha256"]:
             raise No(422, "bad_media", "Nội dung ảnh không khớp với mã kiểm tra; hãy gửi lại.")
         known = self._has(request.path_params["sha256"])
@@ -232,7 +257,8 @@ class Publishing:
         return _json({"ward": ward.slug, "articles": listed, "next": following})
 
     def _keep(self, data: bytes) -> None:
-        _check_picture(data)
+        if media_type_of(data[:16]) not in _CLIPS:
+            _check_picture(data)
         self.site.files.put(data)
 
     def _has(self, sha256: str) -> bool:

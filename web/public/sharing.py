@@ -37,6 +37,8 @@ def linked_data(site: Site, ward: Ward, article: Article) -> Markup:
     if article.picture:
         images = [_image(site, picture) for picture in (article.picture, *article.gallery)]
         described["image"] = images if article.gallery else images[0]
+    if article.clip:
+        described["video" if article.clip["kind"] == "video" else "audio"] = _clip(site, article)
     if told := articles.corrections(article):
         described["correction"] = [
             {"@type": "CorrectionComment", "text": one.note, "datePublished": one.at.isoformat()} for one in told
@@ -54,6 +56,22 @@ def _image(site: Site, picture: dict[str, Any]) -> dict[str, Any]:
         "height": picture["height"],
         "caption": picture["alt"],
     }
+
+
+def _clip(site: Site, article: Article) -> dict[str, Any]:
+    """https://schema.org/VideoObject or https://schema.org/AudioObject"""
+    clip = article.clip or {}
+    told = {
+        "@type": "VideoObject" if clip["kind"] == "video" else "AudioObject",
+        "name": article.title,
+        "description": clip["about"] or article.summary or article.title,
+        "uploadDate": article.published_at.isoformat(),
+        "contentUrl": site.picture_url(clip),
+        "encodingFormat": clip["mime"],
+        "contentSize": str(clip["size"]),
+        "duration": f"PT{round(clip['seconds'])}S",
+    }
+    return told | ({"thumbnailUrl": site.picture_url(clip["poster"])} if clip.get("poster") else {})
 
 
 def script_safe(value: Any) -> Markup:

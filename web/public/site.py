@@ -17,6 +17,7 @@ from starlette.requests import Request
 from campaigns import articles
 from campaigns.catalogue import Catalogue, Catalogues
 from campaigns.visits import Kind, Visit, VisitCounter, by_hand
+from channels.clips import length
 from content.templates import format_date, format_time
 from content.text import slug
 from store.engine import Store
@@ -136,6 +137,7 @@ def _environment() -> Environment:
         "time_of_day": time_of_day,
         "upper_first": _upper_first,
         "topic_slug": slug,
+        "play_time": length,
         "clean": articles.clean_html,
     }
     return environment
