@@ -1,6 +1,6 @@
 """The daemon: it wakes, and the rows decide. Run it by itself with ``python scheduler.py`` or ``lantoa up``.
 
-The beats: plan, prepare, deliver, look, withdraw, amend, measure, sources, renew, confirm, returns, tell, listen, tidy, sweep. APScheduler keeps the recurring ones (memory only,
+The beats: plan, prepare, deliver, look, withdraw, amend, measure, sources, renew, confirm, returns, tell, listen, tidy, sweep, archive. APScheduler keeps the recurring ones (memory only,
 rebuilt at every start; a late beat is never skipped); delivery has a loop of its own that sleeps until the next row
 is due. Nothing is remembered here: killing it at any moment loses nothing.
 """
@@ -27,6 +27,7 @@ from apscheduler.schedulers.asyncio import AsyncIOScheduler
 import journaling
 from campaigns import (
     amending,
+    broadcasts,
     catching_up,
     clocks,
     confirming,
@@ -215,6 +216,7 @@ class Daemon:
             (self._tidy, 5),
             (self._seen, 10),
             (self._sweep, 6 * 3600),
+            (self._archive, 60),
         ]
         for beat, seconds in beats:
             scheduler.add_job(
@@ -299,6 +301,9 @@ class Daemon:
 
     async def _sweep(self) -> None:
         await sweeping.sweep(self.courier)
+
+    async def _archive(self) -> None:
+        await broadcasts.archive(self.courier)
 
     async def _tidy(self) -> None:
         await asyncio.to_thread(self.tidy)

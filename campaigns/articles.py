@@ -46,6 +46,7 @@ class NewArticle:
     topics: tuple[str, ...] = ()
     source_name: str = ""
     source_url: str = ""
+    event: dict[str, Any] | None = None
 
 
 @dataclass(frozen=True)
@@ -197,9 +198,16 @@ def _words(new: NewArticle) -> dict[str, Any]:
     del words["slug"], words["published_at"]
     for name in ("title", "summary", "source_name", "source_url"):
         words[name] = squeeze(_writable(words[name]))
+    words["event"] = _event(new.event)
     words["html"] = clean_html(new.html)
     words["topics"] = list(dict.fromkeys(squeeze(_writable(topic)) for topic in new.topics))
     return words
+
+
+def _event(told: dict[str, Any] | None) -> dict[str, Any] | None:
+    if told is None:
+        return None
+    return told | {name: squeeze(_writable(nfc(told[name]))) for name in ("name", "place")}
 
 
 def _writable(text: str) -> str:

@@ -33,6 +33,7 @@ class Entry:
     topics: tuple[str, ...]
     published_at: datetime
     updated_at: datetime
+    event: dict[str, Any] | None
     exact: tuple[str, str]
     folded: tuple[str, str]
 
@@ -114,6 +115,7 @@ def _entry(row: Article) -> Entry:
         topics=tuple(row.topics),
         published_at=row.published_at,
         updated_at=row.updated_at,
+        event=row.event,
         exact=(title, body),
         folded=(fold(title), fold(body)),
     )

@@ -10,7 +10,7 @@ from campaigns import clips, dictionary, photos
 from campaigns.clips import Chosen
 from campaigns.photos import Shot
 from channels.contract import Capability, Channel, Limits, Message, Picture, PictureSpec
-from content import templates
+from content import events, templates
 from content.cards import Card, draw
 from content.document import Document, Source, read
 from content.pictures import fit
@@ -93,7 +93,7 @@ def _from_template(around: Scene) -> Document:
 
 def _free(post: Post) -> Document:
     title, blocks = read(post.body)
-    return Document(title=post.title or title, blocks=blocks)
+    return Document(title=post.title or title, blocks=blocks, event=events.free(post.fields, post.title or title))
 
 
 def _hashtags(campaign: Campaign) -> tuple[str, ...]:

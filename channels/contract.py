@@ -39,6 +39,7 @@ from channels.outcomes import Pending as Pending
 from channels.outcomes import Published as Published
 from channels.outcomes import Reason as Reason
 from channels.outcomes import Refused as Refused
+from channels.outcomes import Sound as Sound
 from channels.outcomes import Unknown as Unknown
 from channels.staff_bots import Bot as Bot
 from channels.twin import Rehearsal
@@ -307,6 +308,10 @@ class Channel:
         Repeatable, tried once, and whatever comes of it: the post is out.
         """
         return Refused(reason=Reason.REJECTED, detail="Nền tảng này không cho ghim bài tự động.")
+
+    async def sound(self, message: Message, remote_id: str) -> Sound | None:
+        """What was heard, for the ward's archive, read from this machine alone; None where it is not there (any more)."""
+        return None
 
     async def withdraw(self, remote_id: str) -> Outcome:
         """Take the post down; ``Published`` carries the id that is now gone."""

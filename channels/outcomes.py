@@ -4,6 +4,8 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any, Literal
 
+from pydantic import Field
+
 from channels.message import Value
 
 
@@ -95,6 +97,14 @@ class Figure(Value):
     value: int
     label: Literal["measured", "estimated", "declared"] = "measured"
     formula: str
+
+
+class Sound(Value):
+    """What was heard, as an MP3; ``synthetic`` where a synthetic voice spoke."""
+
+    mp3: bytes = Field(repr=False)
+    seconds: int = Field(ge=0)
+    synthetic: bool = False
 
 
 class Measure(Value):

@@ -12,6 +12,7 @@ from typing import Literal
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
+from content.events import Event
 from content.speech_lexicon import Manner
 from content.text import nfc, squeeze
 
@@ -56,7 +57,7 @@ class Document:
 
     ``link`` is the address that the text leads to (the delivery's short link at sending time, ``None`` when
     there is none), ``own_words`` maps a channel kind to blocks that stand in for the body there, ``topics``
-    are the names under which a site shelves the post. ``manner`` is how the ward has its texts read aloud, ``spoken`` the
+    are the names under which a site shelves the post, ``event`` what it invites to. ``manner`` is how the ward has its texts read aloud, ``spoken`` the
     reading that an editor wrote instead of the one known by the mark ``spoken_of`` (``content.speech.mark``).
     """
 
@@ -70,6 +71,7 @@ class Document:
     signature: str = ""
     own_words: dict[str, "Document"] = field(default_factory=dict)
     topics: tuple[str, ...] = ()
+    event: Event | None = None
     manner: Manner = Manner()
     spoken: str = ""
     spoken_of: str = ""

@@ -34,6 +34,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from pydantic_core import ErrorDetails
 
 from content.document import Document, Source, read
+from content.events import Event, event
 from content.fields import FieldMistakes, FieldType, TemplateField, read_date, read_fields, read_time
 from content.syntax import (
     MAX_OUTPUT,
@@ -70,6 +71,18 @@ __all__ = [
 MAX_SOURCE = 20_000
 
 
+class TemplateEvent(BaseModel):
+    """What a template invites to: lines for the name and the place, field keys for the day and the hours."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    name: str = Field(min_length=1)
+    day: str
+    start: str
+    until: str = ""
+    place: str = ""
+
+
 class TemplateHead(BaseModel):
     """The front matter."""
 
@@ -89,6 +102,7 @@ class TemplateHead(BaseModel):
     source_url: str = ""
     hashtags: tuple[str, ...] = ()
     card: str = ""
+    event: TemplateEvent | None = None
 
     @field_validator("fields")
     @classmethod
@@ -112,6 +126,7 @@ class Template:
         self.body = compile_body(body, self._known, offset)
         self._check_blocks()
         self._check_lines()
+        self._check_event()
         self._check_examples()
 
     @property
@@ -143,12 +158,20 @@ class Template:
             hashtags=self.head.hashtags,
             own_words=own,
             topics=(self.head.topic,) if self.head.topic else (),
+            event=self._event(values),
         )
 
     def card_words(self, raw: Mapping[str, Any], ward: Mapping[str, str], campaign: Mapping[str, str]) -> str:
         """The few words drawn on the picture card; empty where the template names none."""
         values = {**self.values(raw), "phuong": ward, "chien_dich": campaign}
         return squeeze(self._line(self.head.card, values))
+
+    def _event(self, values: Mapping[str, Any]) -> Event | None:
+        told = self.head.event
+        if told is None:
+            return None
+        day, start, until = (values.get(key) for key in (told.day, told.start, told.until))
+        return event(self._line(told.name, values), day, start, until, self._line(told.place, values))
 
     def _line(self, text: str, values: Mapping[str, Any]) -> str:
         return run(compile_line(text, self._known), values) if text else ""
@@ -166,6 +189,19 @@ class Template:
                 compile_line(getattr(self.head, item), self._known)
             except TemplateMistake as error:
                 raise TemplateMistake(f"Mục «{item}»: {error}") from error
+
+    def _check_event(self) -> None:
+        told = self.head.event
+        if told is None:
+            return
+        for key, kind in ((told.day, "date"), (told.start, "time"), (told.until, "time")):
+            if key and (key not in self.head.fields or self.head.fields[key].type != kind):
+                raise TemplateMistake(f"Mục «event»: «{key}» phải là tên một ô kiểu {kind}.")
+        for line in (told.name, told.place):
+            try:
+                compile_line(line, self._known)
+            except TemplateMistake as error:
+                raise TemplateMistake(f"Mục «event»: {error}") from error
 
     def _check_examples(self) -> None:
         given = {key: field for key, field in self.head.fields.items() if field.example is not None}

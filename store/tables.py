@@ -629,10 +629,26 @@ class Article(SQLModel, table=True):
     topics: list[str] = Field(default_factory=list, sa_type=JSON)
     source_name: str = ""
     source_url: str = ""
+    event: dict[str, Any] | None = Field(default=None, sa_type=JSON)
     published_at: datetime = Field(sa_type=Utc, index=True)
     updated_at: datetime = Field(sa_type=Utc)
     corrections: list[dict[str, Any]] = Field(default_factory=list, sa_type=JSON)
     withdrawn_at: datetime | None = Field(default=None, sa_type=Utc)
+
+
+class Broadcast(SQLModel, table=True):
+    """What the ward's loudspeakers said, for the public archive: its words, and its sound where that was kept (MP3)."""
+
+    __table_args__ = (Index("ix_broadcast_ward_id_aired_at", "ward_id", "aired_at"),)
+
+    delivery_id: int = Field(primary_key=True, foreign_key="delivery.id")
+    ward_id: int = Field(foreign_key="ward.id")
+    title: str
+    transcript: str = Field(sa_type=Text)
+    sha256: str = ""
+    seconds: int = 0
+    synthetic: bool = False
+    aired_at: datetime = Field(sa_type=Utc)
 
 
 class Source(SQLModel, table=True):

@@ -27,6 +27,7 @@ from channels.contract import (
     Problem,
     Reason,
     Refused,
+    Sound,
     Tools,
 )
 from channels.loudspeaker import studio
@@ -135,6 +136,15 @@ class Loudspeaker(Channel):
     async def measure(self, remote_id: str) -> Measure:
         """Air time and clusters, each with how it is known."""
         return await self.transport.measure(remote_id)
+
+    async def sound(self, message: Message, remote_id: str) -> Sound | None:
+        """The sound that was made for it, from its programme or from what was prepared."""
+        recording = message.extra.get("recording")
+        said = message.parts[0]
+        return await asyncio.to_thread(
+            studio.heard, self.settings.folder, message.key, said.body, said.title, _region(message), remote_id,
+            self.tools.shelf.read(str(recording)) if recording else None,
+        )  # fmt: skip
 
     async def withdraw(self, remote_id: str) -> Outcome:
         """Take it out of the play-list, or stop playing."""

@@ -9,7 +9,8 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from channels.loudspeaker.days import ASIDE, ending
+from channels.loudspeaker.days import ASIDE, PROGRAMME_ID, SOUND, ending, read_card
+from channels.outcomes import Sound
 from content.audio import Programme, programme
 from content.speech import Region
 from content.voice import speak
@@ -55,12 +56,29 @@ def record(
     aside = folder / ASIDE
     aside.mkdir(parents=True, exist_ok=True)
     _sweep(aside, now)
-    told = f"{region}|{title}|{script}".encode() if recording is None else recording
-    name = f"{ending(key)}-{hashlib.sha256(told).hexdigest()[:16]}"
+    name = _name(key, script, title, region, recording)
     if made := _made_before(aside, name):
         return made
     speech = speak(script, region) if recording is None else recording
     return _make(aside, name, programme(speech, title, station, synthetic=recording is None), recording is None, now)
+
+
+def heard(
+    folder: Path, key: str, script: str, title: str, region: Region, remote_id: str, recording: bytes | None = None
+) -> Sound | None:
+    """The sound of what was heard: of its programme in its day, or of what was made beforehand; None where it is gone."""
+    programme_of_day = folder / remote_id if PROGRAMME_ID.fullmatch(remote_id) else None
+    card = read_card(programme_of_day) if programme_of_day else None
+    if programme_of_day and card and (programme_of_day / SOUND).exists():
+        return Sound(mp3=(programme_of_day / SOUND).read_bytes(), seconds=card.seconds, synthetic=card.synthetic)
+    take = _made_before(folder / ASIDE, _name(key, script, title, region, recording))
+    sound = where(folder, take).read_bytes() if take else b""
+    return Sound(mp3=sound, seconds=take.seconds, synthetic=take.synthetic) if take and sound else None
+
+
+def _name(key: str, script: str, title: str, region: Region, recording: bytes | None) -> str:
+    told = f"{region}|{title}|{script}".encode() if recording is None else recording
+    return f"{ending(key)}-{hashlib.sha256(told).hexdigest()[:16]}"
 
 
 def where(folder: Path, take: Take) -> Path:

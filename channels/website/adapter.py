@@ -32,7 +32,7 @@ from channels.contract import (
 )
 from channels.twin import Rehearsal
 from channels.website import outcome, render
-from channels.website.api import ArticleOut, Failure, Listing, Placed, Source, Visits
+from channels.website.api import ArticleOut, EventOut, Failure, Listing, Placed, Source, Visits
 from channels.wire import REFUSED, Answer, Seen
 from content.document import Document
 
@@ -203,7 +203,7 @@ class Website(Channel):
 
     def _article(self, message: Message, part: int) -> ArticleOut:
         words = message.parts[part]
-        source = message.extra.get("source")
+        source, event = message.extra.get("source"), message.extra.get("event")
         return ArticleOut(
             slug=self._path(message, message.due_at or self.tools.now()),
             title=words.title,
@@ -214,6 +214,7 @@ class Website(Channel):
             clip=words.clip,
             topics=tuple(message.extra.get("topics", ())),
             source=Source.model_validate(source) if source else None,
+            event=EventOut.model_validate(event) if event else None,
             published_at=self.tools.now(),
         )
 

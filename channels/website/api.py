@@ -15,6 +15,15 @@ class Source(BaseModel):
     url: str | None = None
 
 
+class EventOut(BaseModel):
+    """What an article invites to."""
+
+    name: str
+    starts_at: AwareDatetime
+    ends_at: AwareDatetime | None = None
+    place: str = ""
+
+
 class ArticleOut(BaseModel):
     """The body of ``PUT /_publish/{ward}/{key}``."""
 
@@ -27,6 +36,7 @@ class ArticleOut(BaseModel):
     clip: Clip | None = None
     topics: tuple[str, ...]
     source: Source | None
+    event: EventOut | None = None
     published_at: datetime
 
 

@@ -9,6 +9,7 @@ from channels import clips
 from channels.contract import Clip, ClipLimits, Limits, Message, Part, Picture, PictureSpec, Problem
 from channels.lengths import too_little, too_much
 from content.document import Document, html
+from content.events import Event
 from content.text import cut, length, slug, squeeze
 
 KIND = "website"
@@ -47,7 +48,14 @@ def render(document: Document, key: str, pictures: tuple[Picture, ...], clip: Cl
         link=own.link,
     )
     source = {"name": own.source.name, "url": own.source.url} if own.source else None
-    return Message(kind=KIND, key=key, parts=(part,), extra={"topics": list(own.topics), "source": source})
+    told = {"topics": list(own.topics), "source": source} | ({"event": _event(own.event)} if own.event else {})
+    return Message(kind=KIND, key=key, parts=(part,), extra=told)
+
+
+def _event(event: Event) -> dict[str, str | None]:
+    ends = event.ends.replace(tzinfo=_ZONE).isoformat() if event.ends else None
+    starts = event.starts.replace(tzinfo=_ZONE).isoformat()
+    return {"name": event.name, "starts_at": starts, "ends_at": ends, "place": event.place}
 
 
 def _action(document: Document) -> str:

@@ -8,6 +8,7 @@ from campaigns import drafting, library, urgency, views
 from campaigns.drafting import Draft, Stale
 from campaigns.people import Action, Mistake
 from campaigns.timetable import local
+from content import events
 from content.pictures import PictureMistake
 from content.templates import format_time
 from store.tables import Post, Template
@@ -190,4 +191,5 @@ def _page(request: Request, here: Here, found: Sheet, status: int = 200) -> Resp
         look=found.look,
         errors=found.errors,
         classes=urgency.CLASSES,
+        event_fields=events.FREE,
     )

@@ -16,7 +16,7 @@ from campaigns.repeating import Echo
 from campaigns.timetable import TimetableMistake, holiday, local, moment, next_slot, quiet
 from channels.contract import Capability, Problem
 from channels.registry import kinds
-from content import templates
+from content import events, templates
 from content.templates import Template as Parsed
 from content.templates import format_date, format_time
 from store.clips import Clip
@@ -73,6 +73,11 @@ class Sheet:
         return self.post.id if self.post else None
 
     @property
+    def invites(self) -> bool:
+        """Whether something was typed into the fields of an event, or is wrong there."""
+        return any(self.draft.fields.values()) or any(f"field.{key}" in self.errors for key in events.FREE)
+
+    @property
     def graces(self) -> list[tuple[object, str]]:
         """What may be chosen as the time within which a late post is made good; empty: as its class says."""
         kept = self.draft.grace_minutes or 0
@@ -120,7 +125,7 @@ def typed_draft(session: Session, here: Here, form: Typed) -> Draft:
     """The draft as it was typed; fields that the template does not have are left out."""
     template_id = form.number("template_id")
     template = views.mine(session, Template, template_id, here.ward_id) if template_id else None
-    known = templates.load(template.source).head.fields if template else {}
+    known = templates.load(template.source).head.fields if template else events.FREE
     draft = Draft(
         campaign_id=form.number("campaign_id") or _campaigns(session, here)[0].id or 0,
         template_id=template_id,
@@ -167,7 +172,9 @@ def sheet(session: Session, here: Here, draft: Draft, post: Post | None = None, 
         tasks=list(session.exec(views.of_ward(Task, here.ward_id).order_by(Task.id)).all()),
         campaigns=_campaigns(session, here),
         shots=album.shots(session, here, draft.pictures),
-        clip=Chosen(views.mine(session, Clip, draft.clip_id, here.ward_id), draft.clip_about) if draft.clip_id else None,
+        clip=Chosen(views.mine(session, Clip, draft.clip_id, here.ward_id), draft.clip_about)
+        if draft.clip_id
+        else None,
         post=post,
         revision=revision or (post.revision if post else 0),
     )

@@ -2,6 +2,7 @@
 
 import gzip
 import hashlib
+from collections.abc import Mapping
 from datetime import datetime
 from email.utils import format_datetime, parsedate_to_datetime
 
@@ -33,9 +34,23 @@ def page(
     cache: str = FRESH,
 ) -> Response:
     """A page or feed: 304 where the reader has it already, compressed where the reader can take it."""
-    data = body.encode()
+    return file(request, body.encode(), media_type=media_type, status=status, changed_at=changed_at, cache=cache)
+
+
+def file(
+    request: Request,
+    data: bytes,
+    *,
+    media_type: str,
+    status: int = 200,
+    changed_at: datetime | None = None,
+    cache: str = FRESH,
+    headers: Mapping[str, str] | None = None,
+) -> Response:
+    """Bytes of a text that was made just now (a page, a feed, a calendar)."""
     tag = f'W/"{hashlib.sha256(data).hexdigest()[:24]}"'
-    headers = SECURITY | {"cache-control": cache if status == 200 else "no-store", "vary": "accept-encoding"}
+    fixed = {"cache-control": cache if status == 200 else "no-store", "vary": "accept-encoding"}
+    headers = {**SECURITY, **fixed, **(headers or {})}
     if status == 200:
         headers["etag"] = tag
         if changed_at is not None:

@@ -15,6 +15,8 @@ from store.files import Files
 from store.vault import Vault
 from web.assets import assets
 from web.public.answers import page
+from web.public.broadcasts import Broadcasts
+from web.public.events import Events
 from web.public.feeds import Feeds
 from web.public.hearing import Hearing
 from web.public.links import Links
@@ -47,7 +49,16 @@ def build(
     async def broken(request: Request, error: Exception) -> Response:
         return page(request, site.render("broken.html", ward=None), status=500)
 
-    parts = (Links(site), Feeds(site), Publishing(site), Subscribing(site), Hearing(site), Pages(site))
+    parts = (
+        Links(site),
+        Feeds(site),
+        Events(site),
+        Broadcasts(site),
+        Publishing(site),
+        Subscribing(site),
+        Hearing(site),
+        Pages(site),
+    )
     app = Starlette(
         routes=[assets.route(), *(route for part in parts for route in part.routes())],
         exception_handlers={404: no_such_page, 405: no_such_page, 500: broken},

@@ -17,13 +17,14 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
-from campaigns import articles
+from campaigns import articles, broadcasts
 from store.tables import Article, Ward
 from web.public.answers import FEED, page
 from web.public.site import Site, row_id
 
 IN_FEED = 30
-IN_SITEMAP = 49_000
+IN_SITEMAP = 45_000
+BROADCASTS_IN_SITEMAP = 4_000
 
 
 @dataclass(frozen=True)
@@ -76,7 +77,11 @@ class Feeds:
             ward = self.site.ward(session, request)
             catalogue = self.site.catalogue(session, ward)
             body = self.site.render(
-                "sitemap.xml", ward=ward, catalogue=catalogue, entries=catalogue.entries[:IN_SITEMAP]
+                "sitemap.xml",
+                ward=ward,
+                catalogue=catalogue,
+                entries=catalogue.entries[:IN_SITEMAP],
+                broadcasts=broadcasts.listing(session, row_id(ward))[:BROADCASTS_IN_SITEMAP],
             )
         return page(request, body, media_type="application/xml", changed_at=catalogue.changed_at, cache=FEED)
 

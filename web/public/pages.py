@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import timedelta
 from math import ceil
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 from sqlmodel import Session
 from starlette.exceptions import HTTPException
@@ -11,7 +11,7 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import BaseRoute, Route
 
-from campaigns import articles
+from campaigns import articles, occasions
 from campaigns.catalogue import QUERY_LIMIT, Catalogue, Entry
 from content.text import squeeze
 from store.tables import Article, Ward
@@ -26,11 +26,14 @@ WARD = "{ward:str}"
 CORRECTED_AFTER = timedelta(minutes=2)
 
 
+Item = TypeVar("Item")
+
+
 @dataclass(frozen=True)
-class Sheet:
+class Sheet(Generic[Item]):
     """One page of a long list."""
 
-    entries: list[Entry]
+    entries: list[Item]
     number: int
     last: int
     total: int
@@ -117,6 +120,8 @@ class Pages:
 
     def _article(self, request: Request, ward: Ward, catalogue: Catalogue, article: Article) -> Response:
         self.site.count(request, ward, "article", article.key)
+        entry = next((entry for entry in catalogue.entries if entry.key == article.key), None)
+        occasion = occasions.of_entry(entry) if entry else None
         body = self.site.render(
             "article.html",
             ward=ward,
@@ -127,7 +132,9 @@ class Pages:
             corrections=articles.corrections(article),
             standfirst="" if says_first(article) else article.summary,
             more=_related(catalogue, article),
-            linked_data=linked_data(self.site, ward, article),
+            occasion=occasion,
+            is_over=occasion is not None and occasion.over_at <= self.site.now(),
+            linked_data=linked_data(self.site, ward, article, occasion),
         )
         return page(request, body)
 
@@ -149,7 +156,7 @@ def not_found(site: Site, request: Request, status: int) -> Response:
         return page(request, site.render("not_found.html", ward=ward), status=status)
 
 
-def _sheet(request: Request, entries: list[Entry]) -> Sheet:
+def _sheet(request: Request, entries: list[Entry]) -> Sheet[Entry]:
     asked = request.query_params.get("trang", "1")
     number = int(asked) if asked.isascii() and asked.isdigit() and len(asked) < 7 else 0
     last = max(1, ceil(len(entries) / PER_PAGE))

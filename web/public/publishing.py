@@ -15,10 +15,10 @@ import io
 import re
 import warnings
 from collections.abc import Awaitable, Callable
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
 from PIL import Image
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, HttpUrl, ValidationError
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, HttpUrl, ValidationError, model_validator
 from sqlmodel import Session
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
@@ -87,6 +87,21 @@ class GivenCorrection(_Given):
     at: AwareDatetime
 
 
+class GivenEvent(_Given):
+    """What an article invites to."""
+
+    name: str = Field(min_length=1, max_length=300, pattern=r"\S")
+    starts_at: AwareDatetime
+    ends_at: AwareDatetime | None = None
+    place: str = Field(default="", max_length=300)
+
+    @model_validator(mode="after")
+    def _in_order(self) -> Self:
+        if self.ends_at is not None and self.ends_at <= self.starts_at:
+            raise ValueError("ends_at must come after starts_at")
+        return self
+
+
 class GivenArticle(_Given):
     """The body of a PUT."""
 
@@ -100,6 +115,7 @@ class GivenArticle(_Given):
     link: HttpUrl | None = None
     topics: list[Annotated[str, Field(min_length=1, max_length=80)]] = Field(default=[], max_length=10)
     source: GivenSource | None = None
+    event: GivenEvent | None = None
     published_at: AwareDatetime
     correction: GivenCorrection | None = None
 
@@ -117,6 +133,7 @@ class GivenArticle(_Given):
             topics=tuple(self.topics),
             source_name=self.source.name if self.source else "",
             source_url=str(self.source.url or "") if self.source else "",
+            event=self.event.model_dump(mode="json") if self.event else None,
         )
 
 

@@ -9,7 +9,8 @@ from typing import Any
 from markupsafe import Markup
 
 from campaigns import articles
-from store.tables import Article, Ward
+from campaigns.occasions import Occasion
+from store.tables import Article, Broadcast, Ward
 from web.public.site import Site
 
 # Inside <script> no character reference is read, so what could end the element is written as a JSON escape
@@ -17,8 +18,8 @@ from web.public.site import Site
 _ESCAPES = {"<": "\\u003c", ">": "\\u003e", "&": "\\u0026", "\u2028": "\\u2028", "\u2029": "\\u2029"}
 
 
-def linked_data(site: Site, ward: Ward, article: Article) -> Markup:
-    """The article as https://schema.org/NewsArticle, safe inside a script element."""
+def linked_data(site: Site, ward: Ward, article: Article, occasion: Occasion | None = None) -> Markup:
+    """The article as https://schema.org/NewsArticle, with the event that it tells of, safe inside a script element."""
     described: dict[str, Any] = {
         "@context": "https://schema.org",
         "@type": "NewsArticle",
@@ -45,7 +46,44 @@ def linked_data(site: Site, ward: Ward, article: Article) -> Markup:
         ]
     if article.source_url:
         described["isBasedOn"] = article.source_url
-    return script_safe(described)
+    return script_safe([described, _event(site, ward, article, occasion)] if occasion else described)
+
+
+def _event(site: Site, ward: Ward, article: Article, occasion: Occasion) -> dict[str, Any]:
+    """https://schema.org/Event, as search engines show it."""
+    told: dict[str, Any] = {
+        "@context": "https://schema.org",
+        "@type": "Event",
+        "name": occasion.name,
+        "startDate": occasion.starts_at.isoformat(),
+        "eventStatus": "https://schema.org/EventScheduled",
+        "eventAttendanceMode": "https://schema.org/OfflineEventAttendanceMode",
+        "location": {"@type": "Place", "name": occasion.place or ward.name, "address": ward.address or ward.name},
+        "description": article.summary,
+        "url": site.address(ward, article.slug),
+        "organizer": _publisher(site, ward),
+        "isAccessibleForFree": True,
+    }
+    told |= {"endDate": occasion.ends_at.isoformat()} if occasion.ends_at else {}
+    return told | ({"image": site.picture_url(article.picture)} if article.picture else {})
+
+
+def broadcast_data(site: Site, ward: Ward, said: Broadcast) -> Markup:
+    """A broadcast as https://schema.org/AudioObject with its transcript."""
+    told: dict[str, Any] = {
+        "@context": "https://schema.org",
+        "@type": "AudioObject",
+        "name": said.title,
+        "inLanguage": "vi",
+        "uploadDate": said.aired_at.isoformat(),
+        "transcript": said.transcript,
+        "url": site.address(ward, f"phat-thanh/{said.delivery_id}"),
+        "publisher": _publisher(site, ward),
+    }
+    if said.sha256:
+        told |= {"contentUrl": f"{site.base_url}/tep/{said.sha256}", "encodingFormat": "audio/mpeg"}
+        told |= {"duration": f"PT{said.seconds}S"}
+    return script_safe(told)
 
 
 def _image(site: Site, picture: dict[str, Any]) -> dict[str, Any]:

@@ -107,6 +107,12 @@ def time_of_day(moment: datetime, ward: Ward) -> str:
     return format_time(moment.astimezone(ZoneInfo(ward.zone)).time())
 
 
+def minutes(seconds: int) -> str:
+    """«2 phút 05 giây»."""
+    whole, rest = divmod(seconds, 60)
+    return f"{whole} phút {rest:02d} giây" if whole else f"{rest} giây"
+
+
 def says_first(article: Article) -> bool:
     """Whether the body begins with the summary, so that showing both would say it twice."""
     start = article.summary.rstrip("…").rstrip()
@@ -135,6 +141,7 @@ def _environment() -> Environment:
         "date_and_time": date_and_time,
         "short_date": short_date,
         "time_of_day": time_of_day,
+        "minutes": minutes,
         "upper_first": _upper_first,
         "topic_slug": slug,
         "play_time": length,
