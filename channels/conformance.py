@@ -19,6 +19,7 @@ from pydantic import SecretStr, ValidationError
 
 from channels import pages
 from channels.conformance_amending import Amending
+from channels.conformance_clips import Clips
 from channels.conformance_steps import document as document
 from channels.conformance_steps import promise as promise
 from channels.contract import (
@@ -53,7 +54,7 @@ _VERBS = {
 }
 
 
-class Conformance(Amending):
+class Conformance(Clips, Amending):
     """The suite. ``visible_path`` is part of the path of the one visible call, ``stage_path`` of a hidden one."""
 
     stage_path: ClassVar[str] = ""

@@ -17,6 +17,7 @@ from channels.contract import (
     Certainty,
     Channel,
     ChannelSettings,
+    Clip,
     Found,
     Grassroots,
     Handle,
@@ -30,7 +31,7 @@ from channels.contract import (
 )
 from channels.twin import Rehearsal
 from channels.webhook import outcome, signing
-from channels.webhook.api import Amended, AmendedPost, PictureOut, Placed, Post, Sent, SourceOut, Working
+from channels.webhook.api import Amended, AmendedPost, ClipOut, PictureOut, Placed, Post, Sent, SourceOut, Working
 from channels.webhook.render import KIND, LIMITS, problems, rendered
 from channels.wire import REFUSED, Answer, Seen
 from content.document import Document
@@ -104,7 +105,15 @@ class Webhook(Channel):
     kind: ClassVar[str] = KIND
     name: ClassVar[str] = "Webhook"
     capabilities: ClassVar[frozenset[Capability]] = frozenset(
-        {Capability.TEXT, Capability.PHOTO, Capability.FIND, Capability.WITHDRAW, Capability.AMEND}
+        {
+            Capability.TEXT,
+            Capability.PHOTO,
+            Capability.VIDEO,
+            Capability.AUDIO,
+            Capability.FIND,
+            Capability.WITHDRAW,
+            Capability.AMEND,
+        }
     )
     certainty: ClassVar[Certainty] = Certainty.KEYED
     other_certainties: ClassVar[frozenset[Certainty]] = frozenset({Certainty.LOOKUP, Certainty.BLIND})
@@ -133,6 +142,10 @@ class Webhook(Channel):
     def render(self, document: Document, key: str, pictures: tuple[Picture, ...] = ()) -> Message:
         """Title, summary, plain text and HTML, with the pictures beside them."""
         return rendered(document, key, pictures)
+
+    def render_clip(self, document: Document, key: str, clip: Clip, pictures: tuple[Picture, ...] = ()) -> Message:
+        """The same with the video or sound named: where it can be fetched, its hash, bytes and seconds."""
+        return rendered(document, key, pictures, clip)
 
     def validate(self, message: Message) -> list[Problem]:
         """What is missing or too long."""
@@ -234,11 +247,17 @@ class Webhook(Channel):
             html=str(message.extra.get("html", "")),
             link=words.link,
             pictures=tuple(self._picture(picture) for picture in words.pictures),
+            clip=self._clip(words.clip) if words.clip else None,
             source=SourceOut.model_validate(source) if source else None,
             topics=tuple(message.extra.get("topics", ())),
             due_at=message.due_at,
         )
         return Sent(timestamp=message.due_at or self.tools.now(), data=post)
+
+    def _clip(self, clip: Clip) -> ClipOut:
+        told = clip.model_dump(exclude={"title", "poster"})
+        poster = self._picture(clip.poster) if clip.poster else None
+        return ClipOut(url=self.tools.shelf.url(clip.sha256), poster=poster, **told)
 
     def _picture(self, picture: Picture) -> PictureOut:
         return PictureOut(url=self.tools.shelf.url(picture.sha256), **picture.model_dump())

@@ -27,6 +27,21 @@ class PictureOut(_Said):
     alt: str
 
 
+class ClipOut(_Said):
+    """A video (MP4) or a sound (MP3): where it can be fetched, its bytes and seconds, and its words for who cannot see or hear it."""
+
+    kind: Literal["video", "audio"]
+    url: str
+    sha256: str
+    mime: str
+    size: int
+    seconds: float
+    width: int
+    height: int
+    about: str
+    poster: PictureOut | None = None
+
+
 class SourceOut(_Said):
     """Where the facts of the post come from."""
 
@@ -45,6 +60,7 @@ class Post(_Said):
     html: str = Field(description="The same body in p, h2, ul, ol, li, strong, em, a, br; all text escaped.")
     link: str | None = None
     pictures: tuple[PictureOut, ...] = ()
+    clip: ClipOut | None = Field(default=None, description="The post's video or sound, where it has one.")
     source: SourceOut | None = None
     topics: tuple[str, ...] = ()
     due_at: datetime | None = Field(default=None, description="When it was meant to be out, RFC 3339 in UTC.")

@@ -2,7 +2,8 @@
 
 import html as escaping
 
-from channels.contract import Limits, Message, Part, Picture, PictureSpec, Problem
+from channels import clips
+from channels.contract import Clip, ClipLimits, Limits, Message, Part, Picture, PictureSpec, Problem
 from channels.lengths import too_much
 from content.document import Document, html, plain
 from content.text import cut, nfc, squeeze
@@ -15,11 +16,13 @@ LIMITS = Limits(
     text=20_000,
     picture=PictureSpec(format="jpeg", shape="wide", max_side=2048, max_bytes=4_000_000),
     pictures=10,
+    video=ClipLimits(max_bytes=50_000_000),
+    audio=ClipLimits(max_bytes=50_000_000),
     source="docs/channels/webhook.md",
 )
 
 
-def rendered(document: Document, key: str, pictures: tuple[Picture, ...]) -> Message:
+def rendered(document: Document, key: str, pictures: tuple[Picture, ...], clip: Clip | None = None) -> Message:
     """One part: the body as plain text, the same body as HTML beside it."""
     said = document.for_channel(KIND)
     part = Part(
@@ -27,6 +30,7 @@ def rendered(document: Document, key: str, pictures: tuple[Picture, ...]) -> Mes
         summary=cut(squeeze(said.lead()), SUMMARY_LIMIT),
         body=_text(said),
         pictures=pictures[: LIMITS.pictures],
+        clip=clip,
         link=said.link,
         marker=said.link or "",
     )
@@ -67,6 +71,7 @@ def problems(message: Message) -> list[Problem]:
     found = too_much(part, LIMITS, {"title": "Tiêu đề", "summary": "Tóm tắt", "body": "Nội dung"})
     if not part.body.strip():
         found.append(Problem(level="error", text="Bài chưa có nội dung; hãy viết ít nhất một đoạn."))
+    found += clips.problems(part.clip, LIMITS, "kênh Webhook")
     if any(not picture.alt.strip() for picture in part.pictures):
         text = "Có ảnh chưa có lời mô tả cho người khiếm thị; hãy nhập mô tả ảnh."
         found.append(Problem(level="warning", field="picture", text=text))

@@ -15,7 +15,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from channels import pages
-from channels.contract import Message, Part, Picture
+from channels.contract import Clip, Message, Part, Picture
 from channels.twin import Trace, Twin
 from channels.webhook import signing
 from channels.webhook.api import Amended, Sent
@@ -156,10 +156,12 @@ class WebhookTwin(Twin):
 def _card(post: dict[str, Any], pictured: bool = True) -> str:
     said = Sent.model_validate(post["sent"]).data
     pictures = tuple(Picture(**picture.model_dump(exclude={"url"})) for picture in said.pictures)
-    part = Part(body=said.text, title=said.title, summary=said.summary, link=said.link, pictures=pictures)
+    clip = Clip(**said.clip.model_dump(exclude={"url", "poster"})) if said.clip else None
+    part = Part(body=said.text, title=said.title, summary=said.summary, link=said.link, pictures=pictures, clip=clip)
     message = Message(kind="webhook", key=said.key, parts=(part,))
     picture_url = said.pictures[0].url if said.pictures and pictured else None
-    return pages.card(_FOLDER, message, picture_url, account=post["account"], time=pages.local(post["at"]))
+    more = {"clip_url": said.clip.url} if said.clip and pictured else {}
+    return pages.card(_FOLDER, message, picture_url, account=post["account"], time=pages.local(post["at"]), **more)
 
 
 def _trace(post: dict[str, Any]) -> Trace:

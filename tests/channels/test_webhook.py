@@ -39,6 +39,7 @@ from channels.webhook.adapter import Webhook, WebhookSettings
 from channels.webhook.api import Sent
 from channels.webhook.twin import secret
 from channels.wire import Guard, Wire
+from tests.filming import clip, film
 
 pytestmark = pytest.mark.anyio
 
@@ -136,6 +137,17 @@ async def test_everything_a_receiver_needs_is_in_the_body(quiet: Scene) -> None:
     assert all(one["alt"] == "Dải màu để thử" and one["mime"] == "image/jpeg" for one in post["pictures"])
     for written in (NEW, OLD):  # two keys: a receiver that knows either is content
         assert signing.verified(signing.keys(written)[0], headers, body, START)
+
+
+async def test_a_video_is_named_with_its_address_hash_and_words(quiet: Scene) -> None:
+    with receiver([(200, {"id": "7"})]) as (url, heard):
+        channel = webhook(quiet, open_wire(url), url=url)
+        shown = clip(quiet.shelf, film(1)).model_copy(update={"poster": quiet.picture()})
+        assert await sent(channel, channel.render_clip(document(1), "khoa1", shown)) == Published(remote_id="7")
+    told = json.loads(heard[0][3])["data"]["clip"]
+    assert (told["url"], told["sha256"], told["size"]) == (quiet.shelf.url(shown.sha256), shown.sha256, shown.size)
+    assert (told["kind"], told["mime"], told["about"]) == ("video", "video/mp4", "Bà con nộp hồ sơ trên điện thoại.")
+    assert told["poster"]["url"] == quiet.shelf.url(shown.poster.sha256)  # type: ignore[union-attr]
 
 
 async def test_a_signing_key_is_exchanged_without_a_gap(scene: Scene, wire: Wire) -> None:
