@@ -15,7 +15,7 @@ from starlette.applications import Starlette
 import web.app
 import web.public
 from campaigns import demo as demo_week
-from campaigns import instance, outlets, wards
+from campaigns import instance, introducing, outlets, wards
 from campaigns.audit import Actor
 from campaigns.outlets import Desk
 from campaigns.people import Role
@@ -124,6 +124,8 @@ async def _operate(
             daemon.stop()
 
         on_signal(stop)
+        if settings.mode == "rehearsal":
+            await introducing.introduce(store, speaking, _places(settings, speaking))
         if greeting:
             await asyncio.to_thread(_open_the_demo, settings, store, speaking)
         say(f"Bảng điều khiển: http://{settings.web.host}:{settings.web.port}/quan-tri")

@@ -13,9 +13,10 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from random import Random
 from zoneinfo import ZoneInfo
@@ -25,7 +26,7 @@ import uvicorn
 from sqlmodel import col, select, update
 
 import web.public
-from campaigns import demo, rehearsed
+from campaigns import demo, introducing, rehearsed
 from campaigns.outlets import Desk
 from campaigns.states import State
 from channels.twin import SIDE, Place
@@ -112,8 +113,10 @@ async def _rehearse(out: Path, work: Path, plan: Plan, progress: Progress) -> re
         async with serving(site, plan.site_port):
             progress(0, "Lập kế hoạch tuần")
             await asyncio.to_thread(_seed, store, desk, places, plan)
+            await introducing.introduce(store, desk, places)
             daemon = Daemon(store, desk, settings, Random(plan.seed))  # noqa: S311 - jitter only
             driver = Driver(daemon, clock, plan, work, progress, site.state.site.visits.flush)
+            driver.stir = partial(introducing.stir, store, desk, places)
             await driver.run()
             progress(0.93, "Đối chiếu với các nền tảng và viết báo cáo")
             summary = await rehearsed.conclude(store, desk, places, out, plan.start, plan.end)
@@ -137,6 +140,7 @@ class Driver:
     ) -> None:
         self.daemon, self.clock, self.plan, self.work, self.progress = daemon, clock, plan, work, progress
         self.flush = flush
+        self.stir: Callable[[], Awaitable[None]] | None = None
         self.seen: set[str] = set()
         self.chance = Random(plan.seed)  # noqa: S311 - how many readers come
 
@@ -155,6 +159,8 @@ class Driver:
                 if self.clock() - planned_at > timedelta(hours=12):
                     await asyncio.to_thread(self.daemon.plan)
                     planned_at = self.clock()
+            if self.stir is not None:
+                await self.stir()
             await self._go(citizens, self.plan.end)
             await self._measure_all()
 

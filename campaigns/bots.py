@@ -27,7 +27,7 @@ PATIENCE_SECONDS = 20.0
 FOUND: dict[str, str] = {
     GOOD: "Bot trả lời tốt",
     Reason.UNAUTHORIZED: "Nền tảng không nhận mã của bot. Hãy lấy mã mới rồi dán lại.",
-    Reason.BUSY: "Bot đang được một chương trình khác sử dụng. Hãy dùng một bot riêng, không đặt webhook.",
+    Reason.BUSY: "Bot đang được một chương trình khác sử dụng. Hãy dùng một bot riêng, chỉ cho việc này.",
     Reason.RATE_LIMITED: "Nền tảng yêu cầu chậm lại. Thử lại sau ít phút.",
     Reason.MISCONFIGURED: "Địa chỉ máy chủ của bot không được phép dùng. Hãy xem lại.",
     Reason.UNREACHABLE: "Không nối được tới nền tảng. Hãy kiểm tra đường mạng.",

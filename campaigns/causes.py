@@ -14,10 +14,13 @@ EXPIRING = "outlet.expiring"
 OF: dict[str, str] = {
     "post.submitted": "waiting",
     "rule.submitted": "waiting",
+    "amendment.submitted": "waiting",
     "delivery.needs_human": "person",
     "delivery.failed": "person",
     "delivery.missed": "person",
     "delivery.doubled": "person",
+    "delivery.not_amended": "person",
+    "delivery.amend_in_doubt": "person",
     "outlet.paused": "broken",
     "outlet.rested": "broken",
     "outlet.not_renewed": "broken",

@@ -8,7 +8,7 @@ from datetime import date, datetime, timedelta
 
 from sqlmodel import Session, select
 
-from campaigns import approving, drafting, outlets, readers, sources, subscribing, wards
+from campaigns import approving, bots, drafting, outlets, readers, sources, subscribing, wards
 from campaigns.audit import MACHINE, Actor
 from campaigns.drafting import Draft
 from campaigns.outlets import Desk
@@ -102,6 +102,10 @@ def _cast(session: Session, desk: Desk, plan: Plan, place: Place, start: datetim
     people = {role: _person(session, ward, name, words, role, now) for name, words, role in PEOPLE}
     admin = actor_of(people["admin"])
     made = [_outlet(session, admin, ward, kind, place, desk, now) for kind in kinds()]
+    for kind, one in bots.makers().items():
+        bot = one.maker.rehearsal(place.twins_url, place.account)
+        if not any(row.kind == kind for row in bots.of_ward(session, ward.id or 0)):
+            bots.connect(session, admin, ward.id or 0, kind, bot, desk, now)
     kit = session.exec(select(Template).where(Template.ward_id == ward.id).order_by(Template.slug)).all()
     return Cast(ward, campaign, actor_of(people["editor"]), actor_of(people["approver"]), admin, made, list(kit))
 

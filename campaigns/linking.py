@@ -112,7 +112,7 @@ def links(session: Session, user_id: int) -> dict[int, ChatLink]:
 def opened_page(bot: Bot, name: str, code: str) -> str:
     """Where the person opens the chat; only a web address is ever shown."""
     page = bot.page(name, code.replace("-", ""))
-    return page if page.startswith(("https://", "http://")) and name else ""
+    return page if page.startswith(("https://", "http://")) else ""
 
 
 def _end(session: Session, by: Actor, row: ChatLink, now: datetime, how: str) -> None:

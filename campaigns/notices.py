@@ -5,6 +5,7 @@ Short, without reasons or names of people; whatever the reader needs stands behi
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from sqlmodel import Session, select
 
@@ -15,6 +16,7 @@ from channels.registry import kinds
 from content.document import plain
 from content.templates import FieldMistakes, TemplateMistake
 from content.text import cut, nfc, squeeze
+from store.amendments import Amendment
 from store.notices import Notice
 from store.tables import Delivery, Outlet, Post, Rule, Variant, Ward
 
@@ -28,6 +30,7 @@ GONE = "Việc này đã được xử lý trước khi báo."
 PAGES = {
     "post": "/quan-tri/bai/{id}",
     "rule": "/quan-tri/thuong-ky/{id}",
+    "amendment": "/quan-tri/dinh-chinh/{id}",
     "delivery": "/quan-tri/luot-dang/{id}",
     "outlet": "/quan-tri/kenh/{id}",
     "hold": "/quan-tri/tam-dung",
@@ -43,6 +46,8 @@ _DELIVERY = {
     "delivery.failed": ("Lượt đăng không ra được", State.FAILED),
     "delivery.missed": ("Lượt đăng lỡ giờ", State.MISSED),
     "delivery.doubled": ("Trên kênh có bản thừa", None),
+    "delivery.not_amended": ("Chưa đính chính được bài đã đăng", None),
+    "delivery.amend_in_doubt": ("Chưa rõ bài đã đính chính chưa", None),
 }
 _HOLD = {
     "hold.opened": "TẠM DỪNG TOÀN BỘ. Các lượt đăng đang chờ, không mất.",
@@ -106,8 +111,9 @@ def author(session: Session, notice: Notice) -> int | None:
     """Whose work waits: they cannot approve it, so they are not told."""
     if notice.topic != "waiting":
         return None
-    id = int(notice.subject_id)
-    row = session.get(Post, id) if notice.subject == "post" else session.get(Rule, id)
+    tables: dict[str, type[Post] | type[Rule] | type[Amendment]] = {"post": Post, "rule": Rule, "amendment": Amendment}
+    table: Any = tables.get(notice.subject)
+    row = session.get(table, int(notice.subject_id)) if table is not None else None
     return row.author_id if row is not None else None
 
 
@@ -151,6 +157,15 @@ def _rule(session: Session, notice: Notice, ward: Ward) -> Made | None:
     return "lịch đăng thường kỳ chờ duyệt", (f"«{cut(rule.name, 150)}»", f"{len(rule.items)} bài"), "Xem và duyệt"
 
 
+def _amendment(session: Session, notice: Notice, ward: Ward) -> Made | None:
+    row = session.get(Amendment, int(notice.subject_id))
+    post = session.get(Post, row.post_id) if row is not None else None
+    if row is None or post is None or row.state != "submitted":
+        return None
+    title = views.titles(session, ward, [post])[post.id or 0]
+    return "đính chính chờ duyệt", (f"«{cut(title, 150)}»",), "Xem và duyệt"
+
+
 def _delivery(session: Session, notice: Notice, ward: Ward) -> Made | None:
     row = session.get(Delivery, int(notice.subject_id))
     said, state = _DELIVERY[notice.action]
@@ -174,4 +189,11 @@ def _hold(session: Session, notice: Notice, ward: Ward) -> Made | None:
     return _HOLD[notice.action], (), "Xem"
 
 
-_BY_SUBJECT = {"post": _post, "rule": _rule, "delivery": _delivery, "outlet": _outlet, "hold": _hold}
+_BY_SUBJECT = {
+    "post": _post,
+    "rule": _rule,
+    "amendment": _amendment,
+    "delivery": _delivery,
+    "outlet": _outlet,
+    "hold": _hold,
+}

@@ -18,7 +18,7 @@ class Topic:
 TOPICS: dict[str, Topic] = {
     one.key: one
     for one in (
-        Topic("waiting", "Bài chờ duyệt", "Có bài hoặc lịch thường kỳ vừa gửi duyệt; kèm liên kết «Xem và duyệt».", Action.APPROVE),
+        Topic("waiting", "Bài chờ duyệt", "Có bài, lịch thường kỳ hoặc đính chính vừa gửi duyệt; kèm liên kết «Xem và duyệt».", Action.APPROVE),
         Topic("person", "Lượt đăng cần người xem", "Không rõ kết quả, không đăng được, lỡ giờ, hoặc có bản thừa trên kênh.", Action.SETTLE),
         Topic("broken", "Kênh hỏng, tạm dừng, tạm nghỉ", "Kênh ngừng đăng hoặc cần kết nối lại.", Action.SETTLE),
         Topic("expiring", "Sắp hết hạn quyền", "Quyền truy cập của kênh sắp hết; nhắc mỗi tuần một lần.", Action.MANAGE),

@@ -204,6 +204,12 @@ class Rehearsal:
         """To whom a channel that fans out sends in a rehearsal."""
         return ()
 
+    async def introduce(self, place: Place, url: str, wire: Wire) -> None:
+        """Tell the twin where this place's account is to report events (``Capability.EVENTS``), as a person does on the platform."""
+
+    async def stir(self, place: Place, wire: Wire) -> None:
+        """Let citizens do what the platform then tells of (``Capability.EVENTS``)."""
+
     async def traces(self, place: Place, wire: Wire) -> list[Trace]:
         """What the platform holds for this place's account, asked from the twin over HTTP."""
         from channels.wire import Answer

@@ -56,7 +56,9 @@ class TelegramBot(Bot):
         }
 
     def page(self, name: str, code: str) -> str:
-        """The link that opens the chat and types the code."""
+        """The link that opens the chat and types the code; none before the bot's name is known."""
+        if "{bot}" in self.settings.open_url and not name:
+            return ""
         return self.settings.open_url.replace("{bot}", name).replace("{code}", code)
 
     async def me(self) -> str | Reason:

@@ -3,6 +3,7 @@
 from typing import Any
 
 from channels.twin import Place, Rehearsal
+from channels.wire import Wire
 from channels.zalo.twin import ZaloTwin
 from channels.zalo.twin_tokens import ACCESS, APP_ID, APP_SECRET, EVENT_SECRET, REFRESH, encoded
 
@@ -26,3 +27,12 @@ class ZaloRehearsal(Rehearsal):
             "oauth_host": f"{place.twins_url}/zalo",
             "link": f"{place.twins_url}/zalo/d/{{id}}",
         }
+
+    async def introduce(self, place: Place, url: str, wire: Wire) -> None:
+        """The webhook page of the developer console."""
+        await wire.call("PUT", f"{place.twins_url}/zalo/webhook/{place.account}", json={"url": url})
+
+    async def stir(self, place: Place, wire: Wire) -> None:
+        """Three citizens follow the account, and one does no longer."""
+        for verb in ("follow", "follow", "follow", "unfollow"):
+            await wire.call("POST", f"{place.twins_url}/zalo/oa/{place.account}/{verb}")
