@@ -7,7 +7,7 @@ from sqlmodel import Session, col, select
 from campaigns import amendments, versions, views
 from campaigns.amend_steps import FOR_A_PERSON
 from campaigns.correcting import parts_in_words
-from campaigns.word_changes import Run, compared
+from campaigns.word_changes import Run, compared, pairs
 from channels.contract import Message
 from store.amendments import Amendment, AmendmentLine
 from store.tables import Delivery, Outlet, Post, Ward
@@ -23,6 +23,11 @@ class Beside:
     message: Message | None
     before: list[Run]
     after: list[Run]
+
+    @property
+    def changes(self) -> list[tuple[str, str]]:
+        """What went and what came in its place."""
+        return pairs(self.before, self.after)
 
 
 @dataclass(frozen=True)

@@ -187,7 +187,7 @@ def _said(message: Message) -> list[tuple[str, str, str]]:
 
 
 def _plain(part: Part) -> str:
-    formatted = part.format in ("html", "telegram")
+    formatted = part.format not in ("plain", "script")
     body = "\n".join(articles.plain_text(line) for line in part.body.split("\n")) if formatted else part.body
     head = part.title if part.title and part.title not in body else ""
     return "\n\n".join(filter(None, (head, body)))

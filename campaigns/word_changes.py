@@ -31,6 +31,24 @@ def compared(before: str, after: str) -> tuple[list[Run], list[Run]]:
     return left, right
 
 
+def pairs(before: list[Run], after: list[Run]) -> list[tuple[str, str]]:
+    """What went and what came in its place, place by place; one of the two may be empty."""
+    went, came = _changed(before), _changed(after)
+    return [(went.get(place, "").strip(), came.get(place, "").strip()) for place in sorted({*went, *came})]
+
+
+def _changed(runs: list[Run]) -> dict[int, str]:
+    """The changed runs by how many unchanged ones stand before them, which is the same on both sides."""
+    found: dict[int, str] = {}
+    same = 0
+    for run in runs:
+        if run.changed:
+            found[same] = run.text
+        else:
+            same += 1
+    return found
+
+
 def _add(runs: list[Run], text: str, changed: bool) -> None:
     if text:
         runs.append(Run(text, changed))

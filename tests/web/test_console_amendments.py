@@ -4,7 +4,7 @@ import pytest
 
 from campaigns import amend_steps, freezing
 from campaigns.amend_steps import Line, Next
-from campaigns.word_changes import Run, compared
+from campaigns.word_changes import Run, compared, pairs
 from store.amendments import Amendment, AmendmentLine
 from store.tables import AuditEvent, Delivery
 from tests.web import furnished
@@ -184,6 +184,8 @@ def test_words_that_differ_are_marked_and_nothing_is_lost() -> None:
     assert "".join(run.text for run in left) == before and "".join(run.text for run in right) == after
     assert Run("25/11 ", True) in left and Run("26/11 ", True) in right
     assert [run.text for run in left if not run.changed][0] == "Tiếp dân ngày "
+    assert pairs(left, right) == [("25/11", "26/11"), ("con.", "con đến.")]
+    assert pairs(*compared("một hai", "một hai ba")) == [("hai", "hai ba")]
     assert compared("như nhau", "như nhau") == ([Run("như nhau", False)], [Run("như nhau", False)])
     long = "".join(f"dòng {number}\n" for number in range(4000))
     long_left, long_right = compared(long, f"{long}thêm\n")
