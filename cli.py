@@ -8,6 +8,7 @@ import signal
 import sys
 from collections.abc import Callable
 from datetime import UTC, date, datetime, time, timedelta
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any, NoReturn
 from zoneinfo import ZoneInfo
@@ -24,11 +25,14 @@ import journaling
 import keeping
 import operating
 import worker
+from campaigns import dictionary
 from campaigns.audit import MACHINE, Actor
 from campaigns.people import Mistake, Role, add_user
 from channels.contract import Capability
 from channels.registry import kinds
 from content.plans import PlanMistake, load_plans, read_plan
+from content.speech import Manner, lexicon_of
+from content.speech import say as read_aloud
 from journaling import Redactor
 from rehearsal import CannotRehearse
 from rehearsal import rehearse as run_rehearsal
@@ -205,6 +209,47 @@ def channels() -> None:
         classes = ", ".join(sorted({one.value for one in (channel.certainty, *channel.other_certainties)}))
         table.add_row(kind, channel.name, classes, can)
     screen.print(table)
+
+
+class Region(StrEnum):
+    """Whose number words are read."""
+
+    NORTH = "north"
+    SOUTH = "south"
+
+
+@app.command()
+def speak(
+    ward: Annotated[
+        str, typer.Option(help="Tên viết gọn của phường: dùng từ điển đọc và cách đọc số của phường.")
+    ] = "",
+    region: Annotated[
+        Region | None, typer.Option(help="Cách đọc số: north (nghìn, linh) hoặc south (ngàn, lẻ).")
+    ] = None,
+    mark: Annotated[bool, typer.Option("--mark", help="Ghi chỗ chưa chắc ở cuối dòng, sau dấu «⚑».")] = False,
+) -> None:
+    """Đọc từng dòng của đầu vào chuẩn và in lời đọc, mỗi dòng một lời; chỗ chưa chắc được báo ở đầu ra lỗi."""
+    manner = _manner(ward) if ward else Manner()
+    lexicon, spoken = lexicon_of(manner), region.value if region else manner.region
+    for number, line in enumerate(sys.stdin, 1):
+        reading = read_aloud(line.rstrip("\n"), lexicon, spoken)
+        doubts = "; ".join(f"{one.written}: {one.why}" for one in reading.doubts)
+        typer.echo(f"{reading.text} ⚑ {doubts}" if mark and doubts else reading.text)
+        if doubts and not mark:
+            typer.echo(f"Dòng {number}, chưa chắc cách đọc: {doubts}", err=True)
+
+
+def _manner(slug: str) -> Manner:
+    store = _store(_settings())
+    with store.read() as session:
+        ward = session.exec(select(Ward).where(Ward.slug == slug)).first()
+        if ward is None:
+            raise Mistake(
+                f"Không có phường «{slug}». Đang có: {', '.join(session.exec(select(Ward.slug)).all()) or 'chưa có phường nào'}."
+            )
+        found = dictionary.manner(session, ward)
+    store.close()
+    return found
 
 
 @app.command()

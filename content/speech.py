@@ -87,9 +87,9 @@ def pieces(written: str, doubts: Iterable[Doubt]) -> list[tuple[str, Doubt | Non
 
 def mark(reading: str) -> str:
     """What a reading is known by: the same for the same words, whatever the line ends."""
-    return hashlib.sha256("\n".join(line.strip() for line in nfc(reading).strip().split("\n")).encode()).hexdigest()[
-        :16
-    ]
+    return hashlib.sha256(
+        "\n".join(filter(None, (line.strip() for line in nfc(reading).split("\n")))).encode()
+    ).hexdigest()[:16]
 
 
 def seconds(text: str) -> float:

@@ -84,7 +84,12 @@ def facts(written: str) -> Iterator[Fact]:
 
 
 def _ways(match: re.Match[str]) -> Iterator[tuple[Step, ...]]:
-    kind, numbers = match.lastgroup, [int(number) for number in re.findall(r"\d+", match.group())]
+    numbers = [int(number) for number in re.findall(r"\d+", match.group())]
+    moment = any(match[name] for name in ("iso", "date", "month", "pair", "clock"))
+    return _moment(match, numbers) if moment else _quantity(match)
+
+
+def _moment(match: re.Match[str], numbers: list[int]) -> Iterator[tuple[Step, ...]]:
     if match["iso"]:
         yield _date(numbers[2], numbers[1], numbers[0])
     elif match["date"]:
@@ -93,12 +98,15 @@ def _ways(match: re.Match[str]) -> Iterator[tuple[Step, ...]]:
         yield Step(numbers[0]), Step(numbers[1], ("năm",))
     elif match["pair"]:
         yield Step(numbers[0]), Step(numbers[1], ("tháng", "phần", "trên"))
-    elif match["clock"]:
+    else:
         hour = Step(numbers[0], after="giờ")
         yield (hour, Step(numbers[1])) if len(numbers) > 1 and numbers[1] else (hour,)
         if ":" in match.group():
             yield tuple(map(Step, numbers))
-    elif match["share"]:
+
+
+def _quantity(match: re.Match[str]) -> Iterator[tuple[Step, ...]]:
+    if match["share"]:
         after = "" if _GOES_ON.match(match.string, match.end()) else "phần trăm"
         yield from ((*way[:-1], Step(way[-1].value, way[-1].before, after)) for way in _amount(match["share"], 1))
     elif match["cold"]:
@@ -106,7 +114,7 @@ def _ways(match: re.Match[str]) -> Iterator[tuple[Step, ...]]:
     elif match["roman"]:
         value = roman(match["roman"])
         yield from [(Step(value),)] if value else []
-    elif kind is not None and match["amount"] != "00":
+    elif match["amount"] != "00":
         yield from _amount(match["amount"], _SCALES.get(match["scale"] or "", 1))
 
 

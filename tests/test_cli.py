@@ -38,6 +38,25 @@ def test_an_account_is_added_with_a_password_from_standard_input(ward: Path) -> 
     assert (code, "đã có người dùng" in said) == (2, True)
 
 
+def test_speak_reads_a_line_for_a_line_and_tells_what_is_not_sure(ward: Path) -> None:
+    done = subprocess.run(
+        [str(LANTOA), "speak"],
+        cwd=ward,
+        input="Họp lúc 17h30\n\nNhóm XQZT, 1.205 hộ",
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert done.stdout.split("\n") == [
+        "Họp lúc mười bảy giờ ba mươi phút", "", "Nhóm ích quy dét tê, một nghìn hai trăm linh năm hộ", "",
+    ]  # fmt: skip
+    assert done.stderr == "Dòng 3, chưa chắc cách đọc: XQZT: chữ tắt chưa có trong từ điển, đang đọc từng chữ cái\n"
+    marked = _run(ward, "speak", "--mark", "--region", "south", typed="1.205 hộ, XQZT")
+    assert marked[1].startswith("một ngàn hai trăm lẻ năm hộ, ích quy dét tê ⚑ XQZT: chữ tắt")
+    assert _run(ward, "speak", "--ward", "dong-hai", typed="24 hộ") == (0, "hai mươi tư hộ\n")
+    assert _run(ward, "speak", "--ward", "khac", typed="24 hộ") == (2, "Không có phường «khac». Đang có: dong-hai.\n")
+
+
 @pytest.mark.parametrize(
     ("words", "typed", "said"),
     [

@@ -50,8 +50,16 @@ def script(document: Document, opening: str, closing: str) -> Script:
     before = _said(document, "\n".join(_opening(opening)))
     after = _said(document, "\n".join([*_source(document), *_closing(closing, lines)]))
     text = "\n".join(filter(None, (before.text, own or plain, after.text)))
-    doubts = (*before.doubts, *(() if own else body.doubts), *after.doubts)
-    return Script(text, written, plain, own, doubts, stale, missing(written, own, in_order=False) if own else ())
+    doubts = {one.written: one for one in (*after.doubts, *before.doubts, *(() if own else body.doubts))}
+    return Script(
+        text,
+        written,
+        plain,
+        own,
+        tuple(reversed(doubts.values())),
+        stale,
+        missing(written, own, in_order=False) if own else (),
+    )
 
 
 def _said(document: Document, text: str) -> Reading:

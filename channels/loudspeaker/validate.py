@@ -75,11 +75,9 @@ def _own_reading(message: Message) -> list[Problem]:
 
 
 def _doubts(message: Message) -> list[Problem]:
-    doubts = [doubt for doubt in message.extra.get("doubts", []) if isinstance(doubt, dict)]
-    shown = [
-        f"Chưa chắc cách đọc «{doubt['written']}» ({doubt['why']}); hãy sửa cách đọc ở phần xem trước hoặc viết đầy đủ trong bài."
-        for doubt in doubts[:_SHOWN]
-    ]
-    if len(doubts) > _SHOWN:
-        shown.append(f"Còn {len(doubts) - _SHOWN} chỗ khác chưa chắc cách đọc; hãy nghe thử trước khi gửi duyệt.")
-    return [Problem(level="warning", text=text) for text in shown]
+    doubts = [f"«{doubt['written']}»" for doubt in message.extra.get("doubts", []) if isinstance(doubt, dict)]
+    if not doubts:
+        return []
+    rest = f" và {len(doubts) - _SHOWN} chỗ khác" if len(doubts) > _SHOWN else ""
+    text = f"Chưa chắc cách đọc {', '.join(doubts[:_SHOWN])}{rest}; hãy sửa ở phần lời đọc bên dưới bản xem trước."
+    return [Problem(level="warning", text=text)]

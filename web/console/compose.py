@@ -12,7 +12,7 @@ from content import events
 from content.pictures import PictureMistake
 from content.templates import format_time
 from store.tables import Post, Template
-from web.console import album, sheets
+from web.console import album, readings, sheets
 from web.console.pages import done, fragment, page, wants_fragment
 from web.console.sheets import Sheet
 from web.forms import Form, Typed
@@ -77,6 +77,22 @@ def keep(request: Request, here: Visitor, form: Form) -> Response:
     answer = fragment(here, "kept.html", mistake="", post=post, at=format_time(local(here.now, here.ward.zone).time()))
     answer.headers["hx-replace-url"] = f"/quan-tri/bai/{post.id}/soan"
     return answer
+
+
+@router.post("/soan/tu-dien")
+def save_word(request: Request, here: Visitor, form: Form, muc: str = "") -> Response:
+    """Keep the reading of a doubtful word in the ward's dictionary; the previews of what stands in the form, read anew."""
+    here.require(Action.WRITE)
+    try:
+        told = ("ok", readings.save_word(here, form, muc))
+    except Mistake as mistake:
+        told = ("error", str(mistake))
+    with here.store.read() as session:
+        found = _typed_sheet(here, session, form)
+    found.look, found.told = sheets.look(here, found.draft, found.post), told
+    if wants_fragment(request):
+        return fragment(here, "previews.html", sheet=found, look=found.look, swapped=True)
+    return _page(request, here, found, 422 if told[0] == "error" else 200)
 
 
 @router.post("/soan/kiem-tra")

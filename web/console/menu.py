@@ -35,6 +35,7 @@ MENU: tuple[tuple[str, tuple[Entry, ...]], ...] = (
         (
             Entry("templates", "/quan-tri/mau", "template", "Mẫu"),
             Entry("rules", "/quan-tri/thuong-ky", "repeat", "Đăng thường kỳ"),
+            Entry("dictionary", "/quan-tri/tu-dien-doc", "volume", "Từ điển đọc"),
             Entry("sources", "/quan-tri/nguon", "rss", "Nguồn chính thống"),
         ),
     ),

@@ -18,11 +18,12 @@ from campaigns.timetable import local
 from channels.clips import length
 from channels.contract import Message, Part
 from channels.registry import channel, kinds
+from content.speech import mark
 from content.templates import format_date, format_number, format_time
 from content.text import cut
 from store.tables import Outlet
 from web import assets
-from web.console import menu, sheets, words
+from web.console import menu, readings, sheets, words
 from web.session import Here, House, drop_cookie, tell, told
 
 TEMPLATES = Path(__file__).resolve().parent.parent / "templates"
@@ -84,7 +85,7 @@ def environment() -> Environment:
         "url": assets.url, "icon": assets.icon, "words": words, "menu": menu.MENU, "channel_name": channel_name,
         "channel_style": "/quan-tri/kenh.css", "example": sheets.example,
         "channel_look": channel_look, "urgency_of": urgency.of, "urgency_of_rank": urgency.of_rank, "at_once": urgency.at_once,
-        "span": urgency.span, "clip_length": length,
+        "reading_columns": readings.columns, "reading_mark": mark, "span": urgency.span, "clip_length": length,
     }  # fmt: skip
     made.filters |= {
         "day": _day, "clock": _clock, "moment": _moment, "weekday": _weekday, "isoday": _isoday, "upper_first": _upper_first,

@@ -1,12 +1,12 @@
 """The composer's sheet: what was typed, read from a form or a post, with everything its page shows beside it."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 from typing import Any
 
 from sqlmodel import Session, col
 
-from campaigns import drafting, library, repeating, urgency, views
+from campaigns import dictionary, drafting, library, repeating, urgency, views
 from campaigns.catalogue import fold
 from campaigns.clips import Chosen
 from campaigns.drafting import Draft, Preview
@@ -21,7 +21,7 @@ from content.templates import Template as Parsed
 from content.templates import format_date, format_time
 from store.clips import Clip
 from store.tables import Campaign, Outlet, Post, Task, Template
-from web.console import album
+from web.console import album, readings
 from web.forms import Typed
 from web.session import Here
 
@@ -66,6 +66,7 @@ class Sheet:
     revision: int = 0
     errors: dict[str, str] = field(default_factory=dict)
     look: Look | None = None
+    told: tuple[str, str] = ("", "")
 
     @property
     def post_id(self) -> int | None:
@@ -148,6 +149,7 @@ def typed_draft(session: Session, here: Here, form: Typed) -> Draft:
         clock=form.text("clock"),
         outlet_ids=list(dict.fromkeys(form.numbers("outlet"))),
         own_words={int(key): text for key, text in form.under("own").items() if key.isdigit() and text.strip()},
+        readings=readings.typed(form),
         urgency=form.line("urgency") or urgency.NORMAL,
         grace_minutes=_grace(form.number("grace")),
     )
@@ -188,6 +190,7 @@ def look(here: Here, draft: Draft, post: Post | None = None) -> Look:
         around = drafting.imagined(session, here.actor, here.ward, filled, here.now)
         if post is not None:
             exact.post.id, exact.post.state, exact.post.submitted_at = post.id, post.state, post.submitted_at
+            around = replace(around, manner=dictionary.manner(session, here.ward, post))
         echoes = repeating.echoes(session, exact, here.now)
     previews = drafting.shown(around, here.desk)
     problems = drafting.wrong(exact, here.now) + _timely(here, draft) + _untouched(draft, exact.template)
