@@ -7,15 +7,19 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import insert
-from sqlalchemy.orm import aliased
-from sqlmodel import Session, col, func, select
+from sqlalchemy import bindparam, insert, text
+from sqlmodel import Session, col, select
 
 from campaigns import causes
 from store.notices import Notice
 from store.tables import AuditEvent, Ward
 
 FIRST = "0" * 64
+
+# One walk down the index for each ward: max() with group by would read every event of a long history.
+_ENDS = text("""select e.ward_id, e.number, e.hash from ward w join audit_event e on e.ward_id = w.id and e.number =
+    (select max(x.number) from audit_event x where x.ward_id = w.id) where w.id in :wards""")
+_ENDS = _ENDS.bindparams(bindparam("wards", expanding=True))
 
 
 @dataclass(frozen=True)
@@ -87,12 +91,8 @@ def _ends(session: Session, ward_ids: list[int]) -> dict[int, tuple[int, str]]:
     """The number and hash at the end of each ward's chain; the ward's row is locked in the order of ids."""
     locked = select(Ward.id).where(col(Ward.id).in_(ward_ids)).order_by(col(Ward.id)).with_for_update(key_share=True)
     session.exec(locked).all()
-    # One walk down the index for each ward: max() with group by would read every event of a long history.
-    event, newest = col(AuditEvent.number), aliased(AuditEvent)
-    last = select(func.max(newest.number)).where(newest.ward_id == Ward.id).scalar_subquery()
-    ends = select(Ward.id, event, AuditEvent.hash).where(col(Ward.id).in_(ward_ids))
-    found = session.exec(ends.where(AuditEvent.ward_id == Ward.id, event == last)).all()
-    return dict.fromkeys(ward_ids, (0, FIRST)) | {ward_id or 0: (number, hash) for ward_id, number, hash in found}
+    found = session.connection().execute(_ENDS, {"wards": ward_ids})
+    return dict.fromkeys(ward_ids, (0, FIRST)) | {ward_id: (number, hash) for ward_id, number, hash in found}
 
 
 def digest(event: AuditEvent) -> str:

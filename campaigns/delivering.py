@@ -13,6 +13,7 @@ from datetime import datetime, timedelta
 from random import Random
 from typing import Any, TypeVar
 
+from sqlalchemy import bindparam
 from sqlalchemy.exc import OperationalError
 from sqlmodel import Session, col, select, text
 from structlog.contextvars import bound_contextvars
@@ -29,7 +30,7 @@ from channels.contract import EMPTY, Capability, Deferred, Handle, Outcome, Pend
 from channels.wire import may_leave
 from content.templates import FieldMistakes, TemplateMistake
 from store.engine import Store
-from store.tables import Delivery, Recipient, Worker
+from store.tables import Delivery, Recipient, Utc, Worker
 from store.together import Aside, Together
 from store.vault import SealBroken
 
@@ -357,11 +358,13 @@ class Courier:
         return Together(self.store, what, at_this_moment, self.aside, again_after)
 
 
+_LOOKS = text("""select id, fence from delivery where state in ('prepared', 'wire', 'unknown') and state = 'unknown'
+    and next_at <= :now order by next_at, id limit :many""").bindparams(bindparam("now", type_=Utc()))
+
+
 def _unknown(session: Session, now: datetime, limit: int) -> list[tuple[int, int]]:
-    waiting = (text("delivery.state in ('prepared', 'wire', 'unknown')"), Delivery.state == State.UNKNOWN)
-    wanted = select(Delivery.id, Delivery.fence).where(*waiting, Delivery.next_at <= now)
-    found = session.exec(wanted.order_by(col(Delivery.next_at), col(Delivery.id)).limit(limit)).all()
-    return [(id or 0, fence) for id, fence in found]
+    found = session.connection().execute(_LOOKS, {"now": now, "many": limit})
+    return [(id, fence) for id, fence in found]
 
 
 async def _all(tasks: Iterable[asyncio.Task[None]]) -> None:
