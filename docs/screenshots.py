@@ -35,7 +35,7 @@ def main() -> None:
     PICTURES.mkdir(parents=True, exist_ok=True)
     folder = tempfile.TemporaryDirectory(prefix="lantoa-anh-")
     with folder as name, demo(Path(name)) as address, sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=_chromium(), args=ARGUMENTS)
+        browser = playwright.chromium.launch(executable_path=chromium(), args=ARGUMENTS)
         post = _desktop(browser, address)
         _phone(browser, address, post)
         browser.close()
@@ -78,42 +78,43 @@ def _desktop(browser: Browser, address: str) -> str:
         viewport={"width": 1440, "height": 900}, locale="vi-VN", device_scale_factor=1
     ).new_page()
     page.goto(f"{address}/quan-tri/dang-nhap")
-    _shoot(page, "dang-nhap")
-    _sign_in(page, address, "bientap.ltn")
+    shoot(page, "dang-nhap")
+    sign_in(page, address, "bientap.ltn")
     page.goto(f"{address}/quan-tri/soan")
-    _shoot(page, "chon-mau")
+    shoot(page, "chon-mau")
     page.goto(f"{address}/quan-tri/soan/moi?mau={TEMPLATE}&vi_du=1")
-    _shoot(page, "soan-tin")
+    shoot(page, "soan-tin")
     page.click("text=Kiểm tra & gửi duyệt")
     page.wait_for_selector(".handover")
-    _shoot(page, "kiem-tra")
+    shoot(page, "kiem-tra")
     page.click(".handover button")
     page.wait_for_selector(".timeline")
     post = page.url.removeprefix(address)
-    _sign_in(page, address, "duyet.ltn")
+    sign_in(page, address, "duyet.ltn")
     for path, name in (("/quan-tri/cho-duyet", "cho-duyet"), (post, "duyet"), ("/quan-tri/lich", "lich")):
         page.goto(address + path)
-        _shoot(page, name)
+        shoot(page, name)
     _wait_for_a_delivery(page, address)
-    _shoot(page, "hom-nay")
+    shoot(page, "hom-nay")
     page.click(".agenda__item:has(.tone-good) .agenda__title")
-    _shoot(page, "luot-dang-cua-bai")
+    shoot(page, "luot-dang-cua-bai")
     page.goto(f"{address}/le-thanh-nghi/")
-    _shoot(page, "trang-cong-khai")
+    shoot(page, "trang-cong-khai")
     return post
 
 
 def _phone(browser: Browser, address: str, post: str) -> None:
     page = browser.new_context(viewport={"width": 390, "height": 844}, locale="vi-VN", device_scale_factor=2).new_page()
-    _sign_in(page, address, "duyet.ltn")
+    sign_in(page, address, "duyet.ltn")
     for path, name in (
         ("/quan-tri", "hom-nay"), ("/quan-tri/lich", "lich"), (f"/quan-tri/soan/moi?mau={TEMPLATE}&vi_du=1", "soan-tin"), (post, "duyet"),
     ):  # fmt: skip
         page.goto(address + path)
-        _shoot(page, f"{name}-dien-thoai")
+        shoot(page, f"{name}-dien-thoai")
 
 
-def _sign_in(page: Page, address: str, username: str) -> None:
+def sign_in(page: Page, address: str, username: str) -> None:
+    """Sign in as somebody of the demo's cast."""
     page.context.clear_cookies()
     page.goto(f"{address}/quan-tri/dang-nhap")
     page.fill("#username", username)
@@ -131,7 +132,8 @@ def _wait_for_a_delivery(page: Page, address: str) -> None:
     raise SystemExit("Nothing went out within the time that the demo promises.")
 
 
-def _shoot(page: Page, name: str) -> None:
+def shoot(page: Page, name: str) -> None:
+    """Photograph what is on the screen as ``docs/pictures/<name>.png``."""
     page.evaluate("document.fonts.ready")
     page.wait_for_timeout(250)
     path = PICTURES / f"{name}.png"
@@ -154,7 +156,8 @@ def _free_port() -> int:
         return port
 
 
-def _chromium() -> str:
+def chromium() -> str:
+    """Where Chromium is; raises SystemExit where there is none."""
     found = os.environ.get("LANTOA_CHROMIUM") or shutil.which("chromium") or shutil.which("google-chrome")
     if found is None:
         raise SystemExit("Chromium is needed for the pictures.")
