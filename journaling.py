@@ -108,6 +108,8 @@ def begin(form: Form = "auto", redactor: Redactor | None = None, stream: TextIO 
     logging.getLogger("lantoa").setLevel(logging.INFO)
     for name in _QUIET:
         logging.getLogger(name).setLevel(logging.WARNING)
+    # A beat that is still at its work is not begun a second time: that is how it shall be, and no news.
+    logging.getLogger("apscheduler.scheduler").setLevel(logging.ERROR)
     logging.captureWarnings(True)
     structlog.configure(
         processors=[structlog.stdlib.filter_by_level, *_CHAIN, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
