@@ -21,6 +21,7 @@ OF: dict[str, str] = {
     "delivery.doubled": "person",
     "delivery.not_amended": "person",
     "delivery.amend_in_doubt": "person",
+    "delivery.out_after_all": "person",
     "outlet.paused": "broken",
     "outlet.rested": "broken",
     "outlet.not_renewed": "broken",

@@ -48,6 +48,7 @@ _DELIVERY = {
     "delivery.doubled": ("Trên kênh có bản thừa", None),
     "delivery.not_amended": ("Chưa đính chính được bài đã đăng", None),
     "delivery.amend_in_doubt": ("Chưa rõ bài đã đính chính chưa", None),
+    "delivery.out_after_all": ("Trên kênh có bài của một lượt đăng đã dừng", None),
 }
 _HOLD = {
     "hold.opened": "TẠM DỪNG TOÀN BỘ. Các lượt đăng đang chờ, không mất.",

@@ -40,6 +40,9 @@ class State(StrEnum):
     WITHDRAWN = "withdrawn"
 
 
+OUT_AFTER_ALL = "out_after_all"
+"""Why a delivery that was given up needs a person all the same: its post was found on the channel."""
+
 FINAL = frozenset(
     {State.SENT, State.FAILED, State.MISSED, State.CANCELLED, State.CLOSED, State.WITHDRAWN, State.NEEDS_HUMAN}
 )

@@ -10,7 +10,7 @@ from sqlmodel import Session, SQLModel, col, func, select
 from campaigns import urgency
 from campaigns.composing import campaign_words, ward_words
 from campaigns.resting import OPENS_AT
-from campaigns.states import State
+from campaigns.states import OUT_AFTER_ALL, State
 from campaigns.timetable import day_bounds, local
 from channels.contract import Reason
 from channels.registry import kinds
@@ -215,10 +215,11 @@ def wearing(outlet: Outlet, now: datetime) -> str | None:
 
 
 def _still_out(ward_id: int, now: datetime) -> Any:
-    """What is out and should not be: posts of the last month that could not be taken down, or are there twice."""
+    """What is out and should not be: posts of the last month that could not be taken down, are there twice, or after all."""
     in_vain = (col(Delivery.state) == State.WITHDRAWING) & (col(Delivery.tries) >= IN_VAIN)
     refused = col(Delivery.state).in_([State.SENT, State.CLOSED]) & (col(Delivery.reason) != "")
-    query = of_ward(Delivery, ward_id).where(Delivery.due_at >= now - STILL_OUT, in_vain | refused)
+    after_all = (col(Delivery.state) == State.CANCELLED) & (col(Delivery.reason) == OUT_AFTER_ALL)
+    query = of_ward(Delivery, ward_id).where(Delivery.due_at >= now - STILL_OUT, in_vain | refused | after_all)
     return query.order_by(col(Delivery.due_at).desc()).limit(20)
 
 

@@ -1,10 +1,13 @@
 """The daily sweep: a second copy that a look-up could not see is found, told where people look, and told no more when it is gone."""
 
+from datetime import timedelta
+
 import pytest
 from sqlmodel import select
 
 from campaigns import views
 from campaigns.sweeping import sweep
+from channels.contract import Found, Unknown
 from store.tables import AuditEvent, Delivery
 from tests.campaigns import scripted
 from tests.campaigns.conftest import House
@@ -91,3 +94,33 @@ async def test_a_kept_message_that_cannot_be_read_keeps_no_other_from_being_coun
         session.get_one(Delivery, unreadable.id).message = {"from": "an older program"}
     listing[delivery.key] = ("1", "2")
     assert await sweep(house.courier()) == 1
+
+
+async def test_what_was_given_up_but_is_out_after_all_is_told_until_it_is_gone(house: House, clock, listing) -> None:
+    delivery = house.planned(clock().replace(minute=30))
+    scripted.PLATFORM.answers = [Unknown(detail="Mất câu trả lời.")]
+    scripted.PLATFORM.finds = [Found(verdict="absent")] * 9
+    clock.forward(hours=1)
+    courier = house.courier()
+    await courier.deliver(5)
+    with house.store.write() as session:
+        row = session.get_one(Delivery, delivery.id)
+        row.expires_at = clock() + timedelta(minutes=1)
+        session.add(row)
+    for _ in range(12):
+        clock.forward(minutes=2)
+        await courier.look(5)
+        await courier.deliver(5)
+    seen = house.see(delivery)
+    assert (seen.state, seen.reason) == ("missed", "late")
+    listing[delivery.key] = ()
+    assert await sweep(courier) == 0 and house.see(delivery).reason == "late"
+    listing[delivery.key] = ("9",)
+    assert [await sweep(courier) for _ in range(2)] == [1, 1]
+    seen = house.see(delivery)
+    assert (seen.state, seen.reason) == ("missed", "out_after_all")
+    assert seen.detail.startswith("Lượt đăng đã dừng nhưng trên kênh đang có bài: 1 bản (9).")
+    with house.store.read() as session:
+        assert [line.delivery.id for line in views.today(session, house.ward, clock()).attention] == [delivery.id]
+    listing[delivery.key] = ()
+    assert await sweep(courier) == 0 and house.see(delivery).reason == ""

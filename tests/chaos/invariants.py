@@ -41,6 +41,7 @@ class Watch:
     was_ahead: bool = False
     was_wrong: bool = False
     found: list[Violation] = field(default_factory=list)
+    _lagged: set[str] = field(default_factory=set)
     _waiting: dict[int, tuple[Any, ...]] = field(default_factory=dict)
     _wired: dict[tuple[int, int], float] = field(default_factory=dict)
     _since: dict[tuple[int, str, int], float] = field(default_factory=dict)
@@ -195,12 +196,15 @@ class Watch:
         return row is not None and row["state"] == "due" and row["due_at"] > _kept(self.wall())
 
     def _told_as_doubled(self, one: Violation) -> bool:
-        """Two copies because a list lagged beyond the settle time: not to be helped, but the sweep must have told it."""
-        if one.invariant != "I3" or one.key not in self.platforms.lagged:
+        """Too many copies because a list lagged beyond the settle time: not to be helped, but the sweep must have told it."""
+        if one.invariant not in ("I2", "I3") or one.key not in self.platforms.lagged:
             return False
-        row = self.rows.execute("select reason from delivery where key = ?", (one.key,)).fetchone()
-        self.counts["doubled by a list that lagged"] += 1
-        return row["reason"] == "doubled"
+        row = self.rows.execute("select state, reason from delivery where key = ?", (one.key,)).fetchone()
+        if one.invariant == "I2" and row["state"] not in checker.SILENT:
+            return False
+        self._lagged.add(one.key)
+        self.counts["doubled by a list that lagged"] = len(self._lagged)
+        return row["reason"] in ("doubled", "out_after_all")
 
     def _planned_once(self) -> None:
         """I1: every approved post has exactly one delivery for each of its outlets."""
@@ -246,7 +250,7 @@ class Watch:
             if said[:1] != ["planned"] or said.count("planned") != 1:
                 self.wrong("I12", key, f"not planned once on record: {said[:3]}")
             last = {"settled_sent": "sent", "settled_closed": "closed", "planned": "due"}.get(said[-1], said[-1])
-            if state not in ("due", "held") and last not in (state, "doubled"):
+            if state not in ("due", "held") and last not in (state, "doubled", "out_after_all"):
                 self.wrong("I12", key, f"is «{state}», but the log's last word is «{said[-1]}»")
         if told:
             self.wrong("I11", ", ".join(told), "told of in the log, but the rows are gone")

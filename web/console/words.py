@@ -54,6 +54,7 @@ REASON: dict[str, str] = {
     "edited": "Bài đã được sửa",
     "withdrawn": "Bài đã được rút",
     "doubled": "Có nhiều hơn một bản trên kênh",
+    "out_after_all": "Đã dừng, nhưng trên kênh có bài",
 }
 
 FIGURE: dict[str, str] = {
@@ -126,7 +127,8 @@ EVENT: dict[str, str] = {
     "outlet.paused": "Tạm dừng kênh",
     "outlet.resumed": "Mở lại kênh",
     "delivery.doubled": "Có nhiều hơn một bản trên kênh",
-    "delivery.single_again": "Trên kênh chỉ còn một bản",
+    "delivery.out_after_all": "Lượt đăng đã dừng, nhưng trên kênh có bài",
+    "delivery.single_again": "Trên kênh không còn bản thừa",
     "clock.jumped": "Đồng hồ máy chủ nhảy",
     "outlet.rested": "Kênh tạm nghỉ vì lỗi liên tiếp",
     "outlet.recovered": "Kênh hoạt động trở lại",
