@@ -30,7 +30,7 @@ dev: setup .venv/.dev ## install what tests and checks need
 browser:
 	command -v chromium >/dev/null || { apt-get update -qq && apt-get install -y -qq --no-install-recommends chromium >/dev/null; }
 
-tools: .venv/wordpress/.ready
+tools: .venv/wordpress/.getid3
 	{ command -v systemd-analyze && command -v strace && command -v icecast2 && command -v postfix && command -v dovecot; } >/dev/null || { apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends systemd strace icecast2 postfix dovecot-imapd >/dev/null; }
 
 # A real WordPress for its channel's tests, unpacked beside the program: installed, it would bring a web server that starts by itself.
@@ -42,6 +42,11 @@ tools: .venv/wordpress/.ready
 	cd $(@D) && $$(command -v npm || echo ../bin/npm) pack --silent @wp-playground/cli@3.1.56
 	cd $(@D) && echo "253c65e9d8cf10cd98458cffc3e054a32a02be14861c88ea322e1f315d5bf28d543cdbd96ad2da4bba29a39ed4b2b544957adf759c2f8ba22ec92e0bb30531f5  wp-playground-cli-3.1.56.tgz" | sha512sum --check --quiet
 	cd $(@D) && tar -xzf wp-playground-cli-3.1.56.tgz --strip-components=1 package/sqlite-database-integration.zip && rm *.deb *.tgz
+	touch $@
+
+# What WordPress reads of a video that is brought to its library; Debian packs it apart.
+.venv/wordpress/.getid3: .venv/wordpress/.ready
+	cd $(@D) && apt-get download -qq php-getid3 && dpkg -x php-getid3_*.deb . && rm php-getid3_*.deb
 	touch $@
 
 run: setup ## the demo of both wards at http://127.0.0.1:8000/quan-tri

@@ -13,6 +13,7 @@ from channels.contract import (
     Certainty,
     Channel,
     ChannelSettings,
+    Clip,
     Deferred,
     Figure,
     Found,
@@ -51,6 +52,8 @@ class WordPress(Channel):
         {
             Capability.TEXT,
             Capability.PHOTO,
+            Capability.VIDEO,
+            Capability.AUDIO,
             Capability.STAGE,
             Capability.FIND,
             Capability.MEASURE,
@@ -77,6 +80,10 @@ class WordPress(Channel):
     def render(self, document: Document, key: str, pictures: tuple[Picture, ...] = ()) -> Message:
         """One post; the first picture becomes its featured image, the others stand below the text."""
         return render.post(document, key, pictures[: self.limits.pictures])
+
+    def render_clip(self, document: Document, key: str, clip: Clip, pictures: tuple[Picture, ...] = ()) -> Message:
+        """The post with its video or sound above the words; its pictures stay."""
+        return render.post(document, key, pictures[: self.limits.pictures], clip)
 
     def home(self) -> str | None:
         """The site's front page."""
@@ -156,7 +163,10 @@ class WordPress(Channel):
         pictures = await Staging(self._api(), self.tools, self.settings).pictures(message, part)
         if isinstance(pictures, Deferred | Refused):
             return pictures
-        words = render.words(message, part, pictures, self.settings.picture_in_body)
+        clip = await Staging(self._api(), self.tools, self.settings).clip(message, part)
+        if isinstance(clip, Deferred | Refused):
+            return clip
+        words = render.words(message, part, pictures, self.settings.picture_in_body, clip)
         seen = await self._api().post(f"{POSTS}/{remote_id}", words, POST_FIELDS, visible=True)
         post = seen.read(Post) if isinstance(seen, Answer) else None
         if not isinstance(seen, Answer):

@@ -90,10 +90,11 @@ class Api:
         """Make or change something; ``shown`` are the fields that are wanted back."""
         return self._read(await self.call("POST", route, {"_fields": shown}, visible=visible, json=fields))
 
-    async def upload(self, name: str, mime: str, content: bytes, fields: dict[str, str]) -> Heard:
-        """Put a file into the media library, with what is said of it."""
+    async def upload(self, name: str, mime: str, content: bytes, fields: dict[str, str], longer: float = 0) -> Heard:
+        """Put a file into the media library, with what is said of it; a large one may take ``longer`` seconds more."""
         files = {"file": (name, content, mime)}
-        return self._read(await self.call("POST", MEDIA, {"_fields": MEDIA_FIELDS}, files=files, data=fields))
+        shown: dict[str, str | int] = {"_fields": MEDIA_FIELDS}
+        return self._read(await self.call("POST", MEDIA, shown, files=files, data=fields, longer=longer))
 
     async def call(self, method: str, route: str, params: dict[str, str | int], **request: Any) -> Seen:
         """One call, and what was seen of it."""

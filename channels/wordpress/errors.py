@@ -39,7 +39,7 @@ class Failure(BaseModel):
 _PASSWORD = (
     "WordPress không nhận tên đăng nhập hoặc mật khẩu ứng dụng; hãy tạo mật khẩu ứng dụng mới và kết nối lại kênh"  # noqa: S105
 )
-_MEDIA = "WordPress không nhận tệp ảnh: sai loại, quá nặng, hoặc thư mục wp-content/uploads không ghi được"
+_MEDIA = "WordPress không nhận tệp ảnh, video hoặc tiếng: sai loại, nặng quá giới hạn tải lên của trang, hoặc thư mục wp-content/uploads không ghi được"
 _TERM = "tài khoản trên WordPress không được dùng chuyên mục hoặc thẻ này"
 _CONTENT = "WordPress không nhận nội dung gửi lên"
 

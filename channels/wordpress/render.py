@@ -4,7 +4,8 @@ import hashlib
 import html as escaping
 from typing import Any
 
-from channels.contract import Limits, Message, Part, Picture, PictureSpec, Problem
+from channels import clips
+from channels.contract import Clip, ClipLimits, Limits, Message, Part, Picture, PictureSpec, Problem
 from channels.lengths import too_little, too_much
 from content.document import Document, html
 from content.text import cut, nfc, slug, squeeze
@@ -16,14 +17,20 @@ LIMITS = Limits(
     summary=500,
     text=100_000,
     pictures=10,
+    video=ClipLimits(max_bytes=50_000_000),
+    audio=ClipLimits(max_bytes=50_000_000),
     picture=PictureSpec(format="jpeg", shape="wide", max_side=1600, max_bytes=1_500_000),
     source="https://developer.wordpress.org/rest-api/reference/posts/",
 )
 MIMES = ("image/jpeg", "image/png")
 
 
-def post(document: Document, key: str, pictures: tuple[Picture, ...]) -> Message:
-    """One post: its body in HTML with the delivery's short link, the source and the signature at the end."""
+def post(document: Document, key: str, pictures: tuple[Picture, ...], clip: Clip | None = None) -> Message:
+    """One post: its body in HTML with the delivery's short link, the source and the signature at the end.
+
+    A video's frame is its featured image where it has no picture of its own.
+    """
+    pictures = pictures or ((clip.poster,) if clip and clip.poster else ())
     said = document.for_channel(KIND)
     part = Part(
         title=squeeze(said.title),
@@ -31,6 +38,7 @@ def post(document: Document, key: str, pictures: tuple[Picture, ...]) -> Message
         body=_without_shortcodes(nfc("\n".join(piece for piece in (html(said.blocks), *_tail(said)) if piece))),
         format="html",
         pictures=pictures,
+        clip=clip,
         link=said.link,
         marker=said.link or "",
     )
@@ -80,7 +88,7 @@ def fields(message: Message, part: int, staged: dict[str, Any], status: str, in_
     """The body of ``POST /wp/v2/posts[/id]``: the whole post, so that what is published is what was frozen."""
     pictures = list(staged.get("pictures", []))
     return {
-        **words(message, part, pictures, in_body),
+        **words(message, part, pictures, in_body, staged.get("clip")),
         "slug": name(message),
         "status": status,
         "featured_media": pictures[0]["id"] if pictures else 0,
@@ -89,19 +97,38 @@ def fields(message: Message, part: int, staged: dict[str, Any], status: str, in_
     }
 
 
-def words(message: Message, part: int, pictures: list[dict[str, Any]], in_body: bool) -> dict[str, str]:
+def words(
+    message: Message, part: int, pictures: list[dict[str, Any]], in_body: bool, clip: dict[str, Any] | None = None
+) -> dict[str, str]:
     """What of the post's body is text: all that a correction changes."""
     said = message.parts[part]
     return {
         "title": escaping.escape(said.title, quote=False),
-        "content": _with_pictures(said, pictures, in_body),
+        "content": _with_clip(said, _with_pictures(said, pictures, in_body), clip),
         "excerpt": _without_shortcodes(escaping.escape(said.summary, quote=False)),
     }
 
 
 def _with_pictures(said: Part, pictures: list[dict[str, Any]], in_body: bool) -> str:
     drawn = [_figure(one["url"], picture) for one, picture in zip(pictures, said.pictures, strict=False)]
+    in_body = in_body and not (said.clip and said.clip.poster and said.clip.poster == said.picture)
     return "\n".join([*drawn[: int(in_body)], said.body, *drawn[1:]])
+
+
+def clip_file(clip: Clip) -> Picture:
+    """The clip as a file of the media library, described in a line."""
+    return Picture(sha256=clip.sha256, mime=clip.mime, width=clip.width, height=clip.height, alt=cut(clip.about, 300))
+
+
+def _with_clip(said: Part, content: str, clip: dict[str, Any] | None) -> str:
+    """The player above the words, in the markup of WordPress's own video and audio blocks, and what is seen and heard."""
+    if said.clip is None or clip is None:
+        return content
+    kind, about = said.clip.kind, _without_shortcodes(escaping.escape(nfc(said.clip.about)))
+    shape = f' width="{said.clip.width}" height="{said.clip.height}"' if kind == "video" else ""
+    player = f'<{kind} controls preload="metadata" src="{escaping.escape(str(clip["url"]))}"{shape}></{kind}>'
+    caption = f'<figcaption class="wp-element-caption">{about}</figcaption>' if about else ""
+    return f'<figure class="wp-block-{kind}">{player}{caption}</figure>\n{content}'
 
 
 def _figure(url: str, picture: Picture) -> str:
@@ -117,6 +144,7 @@ def problems(message: Message) -> list[Problem]:
         *too_little(part, "Bài"),
         *too_much(part, LIMITS, NAMES),
         *(problem for one in part.pictures for problem in _picture(one)),
+        *clips.problems(part.clip, LIMITS, "WordPress"),
     ]
 
 

@@ -7,7 +7,7 @@ is said by WordPress with its id.
 import html as escaping
 from typing import Any
 
-from channels.contract import EMPTY, Deferred, Handle, Message, Picture, Reason, Refused, Tools, Unknown
+from channels.contract import EMPTY, Clip, Deferred, Handle, Message, Picture, Reason, Refused, Tools, Unknown
 from channels.seen import invisible
 from channels.wire import Answer, Seen
 from channels.wordpress import render
@@ -32,6 +32,7 @@ Stop = Deferred | Refused
 
 STATUSES = "publish,future,draft,pending,private,trash"
 _TERM_PAGES = 5
+_ENDINGS = {"image/png": "png", "video/mp4": "mp4", "audio/mpeg": "mp3"}
 _OUT_FIRST = ("publish", "future", "pending", "private", "draft")
 IN_TRASH = (
     "Bài này đang nằm trong thùng rác của WordPress. Hãy khôi phục hoặc xóa hẳn ở đó, rồi cho đăng lại."
@@ -49,16 +50,30 @@ class Staging:
         pictures = await self._pictures(message.parts[part].pictures, handle)
         if isinstance(pictures, Stop):
             return pictures
+        clip = await self._clip(message.parts[part].clip, handle)
+        if isinstance(clip, Stop):
+            return clip
         terms = await self._terms(tuple(message.extra.get("topics", ())), handle)
         if isinstance(terms, Stop):
             return terms
-        staged = {"pictures": pictures, **terms}
+        staged = {"pictures": pictures, **({"clip": clip} if clip else {}), **terms}
         id = await self._draft(message, part, handle, staged)
         return id if isinstance(id, Stop) else Handle(data={"id": id, **staged})
 
     async def pictures(self, message: Message, part: int) -> list[dict[str, Any]] | Stop:
         """Where the part's pictures are in the site's library, those of a post that is out too."""
         return await self._pictures(message.parts[part].pictures, EMPTY)
+
+    async def clip(self, message: Message, part: int) -> dict[str, Any] | Stop | None:
+        """Where the part's video or sound is in the site's library; None where it has none."""
+        return await self._clip(message.parts[part].clip, EMPTY)
+
+    async def _clip(self, clip: Clip | None, handle: Handle) -> dict[str, Any] | Stop | None:
+        if clip is None:
+            return None
+        file = render.clip_file(clip)
+        name, known = render.file_name(file), handle.data.get("clip")
+        return known if known and known["name"] == name else await self._picture(file, name, clip.carrying_seconds)
 
     async def _pictures(self, pictures: tuple[Picture, ...], handle: Handle) -> list[dict[str, Any]] | Stop:
         known = {one["name"]: one for one in handle.data.get("pictures", [])}
@@ -71,10 +86,10 @@ class Staging:
             found.append(media)
         return found
 
-    async def _picture(self, picture: Picture, name: str) -> dict[str, Any] | Stop:
+    async def _picture(self, picture: Picture, name: str, longer: float = 0) -> dict[str, Any] | Stop:
         media = await self._in_library(name, picture)
         if media is None:
-            media = await self._uploaded(name, picture)
+            media = await self._uploaded(name, picture, longer)
         return media if isinstance(media, Stop) else {"name": name, "id": media.id, "url": media.source_url}
 
     async def _in_library(self, name: str, picture: Picture) -> Media | Stop | None:
@@ -95,13 +110,13 @@ class Staging:
         seen = await self._api.post(f"{MEDIA}/{media.id}", {"alt_text": nfc(picture.alt)}, MEDIA_FIELDS)
         return media if isinstance(seen, Answer) else invisible(seen)
 
-    async def _uploaded(self, name: str, picture: Picture) -> Media | Stop:
+    async def _uploaded(self, name: str, picture: Picture, longer: float) -> Media | Stop:
         try:
             content = self._tools.shelf.read(picture.sha256)
         except FileNotFoundError:
-            return Refused(reason=Reason.BAD_MEDIA, detail="Ảnh của bài không còn trong kho tư liệu.")
-        ending = "png" if picture.mime == "image/png" else "jpg"
-        seen = await self._api.upload(f"{name}.{ending}", picture.mime, content, {"alt_text": nfc(picture.alt)})
+            return Refused(reason=Reason.BAD_MEDIA, detail="Ảnh, video hoặc tiếng của bài không còn trong kho tư liệu.")
+        file, told = f"{name}.{_ENDINGS.get(picture.mime, 'jpg')}", {"alt_text": nfc(picture.alt)}
+        seen = await self._api.upload(file, picture.mime, content, told, longer)
         if not isinstance(seen, Answer):
             return invisible(seen)
         return seen.read(Media) or self._unreadable(seen)

@@ -13,7 +13,7 @@ from content.text import slug
 
 CATEGORIES = {1: "Chưa phân loại", 2: "Tin tức", 3: "Thông báo", 4: "Hỏi & đáp"}
 _MEDIA, _TAGS = "wordpress.media", "wordpress.tag"
-_PICTURES = {b"\xff\xd8\xff": ("jpg", "jpeg"), b"\x89PNG": ("png",)}
+_FILES = {b"\xff\xd8\xff": ("jpg", "jpeg"), b"\x89PNG": ("png",), b"\xff\xfb": ("mp3",), b"ID3": ("mp3",)}
 
 
 class Library:
@@ -45,13 +45,14 @@ class Library:
         return rows([self._told(row) for row in mine if row["slug"] in asked.many("slug")])
 
     async def upload(self, asked: Asked) -> Response:
-        """``POST /media`` as a form: only pictures that are what their name says."""
+        """``POST /media`` as a form: only pictures, videos and sounds that are what their name says."""
         if not asked.known:
             return wrong(401, "rest_cannot_create", "Sorry, you are not allowed to create posts as this user.")
         if asked.file is None:
             return wrong(400, "rest_upload_no_data", "No data supplied.")
         name, content = asked.file
-        endings = next((found for magic, found in _PICTURES.items() if content.startswith(magic)), ())
+        endings = next((found for magic, found in _FILES.items() if content.startswith(magic)), ())
+        endings = ("mp4",) if content[4:8] == b"ftyp" else endings
         stem, _, ending = name.rpartition(".")
         if ending.lower() not in endings:
             return wrong(500, "rest_upload_unknown_error", "Sorry, you are not allowed to upload this file type.")

@@ -13,6 +13,7 @@ from pydantic import ValidationError
 from channels.conformance import Conformance, document
 from channels.contract import (
     EMPTY,
+    Channel,
     Deferred,
     Handle,
     Message,
@@ -25,10 +26,12 @@ from channels.contract import (
     Unknown,
 )
 from channels.rehearsing import START, Scene, stage
+from channels.twin import TwinState
 from channels.wire import Answer, Guard, Seen, Silence, Wire
 from channels.wordpress.adapter import WordPress
 from channels.wordpress.settings import WordPressSettings
 from content.document import Document, Source, read
+from tests.filming import clip, film
 
 pytestmark = pytest.mark.anyio
 
@@ -46,6 +49,29 @@ class TestWordPress(Conformance):
     channel = WordPress
     visible_path = "/wp/v2/posts/"
     stage_path = "/wp/v2/tags"
+
+
+async def test_a_video_is_brought_once_played_above_the_words_and_kept_by_a_correction(scene: Scene) -> None:
+    wire = scene.wire()
+    channel = scene.channel("wordpress", wire)
+    shown = clip(scene.shelf, film(1)).model_copy(update={"poster": scene.picture(), "about": "Bà con [ở] <sân>"})
+    made = channel.render_clip(document(1), "khoa-1", shown)
+    handle = await channel.stage(made, 0)
+    assert isinstance(handle, Handle) and await channel.stage(made, 0) == handle, "nothing is brought twice"
+    out = await channel.publish(made, 0, handle, ())
+    assert isinstance(out, Published)
+    content = await _content(scene, channel, out.remote_id)
+    assert content.startswith('<figure class="wp-block-video"><video controls preload="metadata" src="http')
+    assert "Bà con &#91;ở&#93; &lt;sân&gt;</figcaption>" in content and "<img" not in content
+    assert sorted(path.suffix for path in (await scene.traces("wordpress"))[0].files) == [".jpg", ".mp4"]
+    assert isinstance(await channel.amend(made, 0, out.remote_id), Published)
+    assert await _content(scene, channel, out.remote_id) == content
+    await wire.close()
+
+
+async def _content(scene: Scene, channel: Channel, id: str) -> str:
+    row = TwinState(scene.place.folder / "twins.db").get("wordpress.post", id)
+    return str(row["content"]) if row else ""
 
 
 # A site that says what it is told to

@@ -3,6 +3,7 @@
 import asyncio
 import hashlib
 import html
+import re
 import unicodedata
 from collections.abc import Iterator
 from dataclasses import replace
@@ -20,6 +21,7 @@ from channels.wire import Answer, Wire
 from content.document import read
 from tests.channels.wordpress.gate import ACCOUNT, TLS, Gate, RealWordPress
 from tests.channels.wordpress.site import ADMIN, CONTRIBUTOR, INSTALLED, Site
+from tests.filming import clip, film
 
 pytestmark = [
     pytest.mark.anyio,
@@ -85,6 +87,19 @@ async def staged(channel: RealWordPress, message: Message, handle: Handle = EMPT
     found = await channel.stage(message, 0, handle)
     assert isinstance(found, Handle), found
     return found
+
+
+async def test_a_video_plays_on_the_public_page_and_is_the_one_that_was_sent(author: Author) -> None:
+    shown = clip(author.scene.shelf, film(1))
+    channel = author.channel()
+    message = channel.render_clip(document(1), "khoa-1", shown, (author.scene.picture(),))
+    sent = await channel.publish(message, 0, await staged(channel, message), ())
+    assert isinstance(sent, Published) and sent.url
+    _, page = await author.page(sent.url)
+    player = re.search(r'<video[^>]* src="([^"]+\.mp4)"', page)
+    assert player and "controls" in player[0] and "Bà con nộp hồ sơ trên điện thoại." in page
+    seen = await author.wire.call("GET", player[1])
+    assert isinstance(seen, Answer) and seen.body == author.scene.shelf.read(shown.sha256)
 
 
 async def test_a_post_stands_on_the_public_page_as_it_was_written(author: Author) -> None:

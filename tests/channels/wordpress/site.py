@@ -61,6 +61,8 @@ def site(folder: Path) -> Iterator[Site]:
 
 def _unpack(root: Path) -> None:
     shutil.copytree(PACKAGE, root, ignore_dangling_symlinks=True)
+    # copytree takes every relative link for a dangling one; what reads videos lies behind such links.
+    shutil.copytree(PACKAGE.parent / "php" / "getid3", root / "wp-includes" / "ID3", dirs_exist_ok=True)
     content = root / "wp-content"
     plugin = content / "plugins" / "plugin-sqlite-database-integration"
     with zipfile.ZipFile(DROP_IN) as packed:
