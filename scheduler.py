@@ -44,6 +44,7 @@ from campaigns import (
     waking,
     withdrawing,
 )
+from campaigns.beside import Beside
 from campaigns.clocks import ClockWatch
 from campaigns.delivering import LEASE, Courier
 from campaigns.fan_lane import FanLane
@@ -110,6 +111,7 @@ class Daemon:
         self._clocks = ClockWatch(desk.now, time.monotonic)
         self._stop = asyncio.Event()
         self._under_way: set[asyncio.Future[None]] = set()
+        self._beside = Beside(self._under_way)
         self.lease = Lease(LEASE.total_seconds())
         self._marked_at, self._awake_at = float("-inf"), desk.now()
 
@@ -324,10 +326,10 @@ class Daemon:
         await returning.collect(self.courier)
 
     async def _tell(self) -> None:
-        await telling.tell(self.courier)
+        self._beside("tell", telling.tell(self.courier))
 
     async def _listen(self) -> None:
-        await listening.listen(self.courier)
+        self._beside("listen", listening.listen(self.courier))
 
     async def _seen(self) -> None:
         asked_at = uptime()
