@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from datetime import date
 from pathlib import Path
 
-from channels.contract import Capability, Channel
+from channels.contract import Capability, Channel, Grassroots
 from tests.live import keys
 from tests.live.suite import LEFT_OUT, UNSEEN, VISIBLE
 
@@ -61,7 +61,7 @@ def page(kinds: Mapping[str, type[Channel]]) -> str:
 
 def _channel(kind: type[Channel]) -> str:
     title = f"### {kind.name} (`{kind.kind}`)\n\n"
-    if Capability.AUDIO in kind.capabilities:
+    if kind.grassroots_kind == Grassroots.STATION:
         return f"{title}Loa được nghe tại chỗ, nên không thử từ xa: dùng nút «Đăng thử» ở trang của kênh, cạnh loa.\n\n"
     needed = set(keys.wanted(kind))
     rows = [
