@@ -11,7 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from benchmarks import engine, fanout, growth, lateness, references, rendering
+from benchmarks import engine, fanout, growth, lateness, references, rendering, speaking
 from benchmarks.house import Databases
 from benchmarks.sink import ROOT, forget, sink
 from benchmarks.telling import Found, Goal, measured, one, ratio, row
@@ -338,6 +338,38 @@ def cards() -> dict[str, Any]:
     return {"title": "Ảnh thẻ", "words": words, "rows": rows}
 
 
+def speak() -> dict[str, Any]:
+    """Texts read aloud, beside two packages that do the same."""
+    rows, gone = [], []
+    for which, words in (("ward", "tập câu của phường"), ("held_out", "tập để dành")):
+        for name, said in speaking.NAMES.items():
+            try:
+                runs = [speaking.run(name, which, PEERS) for _ in range(ROUNDS)]
+            except (RuntimeError, OSError) as error:
+                gone.append(f"{said} không chạy được: {error}")
+                continue
+            last = runs[-1]
+            least = 97 if which == "ward" else 90
+            goal = (
+                Goal("G18", "", least, name="%").said({"s": [100 * last.right / last.lines]}, "s")[1]
+                if name == "ours"
+                else ""
+            )
+            facts = f"đủ dữ kiện: {last.whole}/{last.lines} câu"
+            rows.append(one(f"{said}, {words}: đúng từng chữ", 100 * last.right / last.lines, "% câu", facts, goal))
+            if which == "ward":
+                limit = (Goal("G18", "", 1_000, name="câu/giây"),) if name == "ours" else ()
+                rows.append(
+                    measured({name: [one_run.rate for one_run in runs]}, name, f"{said}: tốc độ", "câu/giây CPU", limit)
+                )
+    words = (
+        "Mỗi câu được viết kèm lời đọc đúng trước khi chỉnh quy tắc (tests/content/spoken, cách làm ở docs/speech.md); so từng chữ, không kể dấu câu. «Đủ dữ kiện» là mọi số, "
+        "ngày, giờ, tỷ lệ của câu được nghe lại trong lời đọc, đúng thứ tự, do một bộ kiểm tra viết riêng. Quy ước của tập (đọc tên cơ quan "
+        "thay cho ký hiệu, không lặp tên loại văn bản, phiên âm từ nước ngoài) là của Lan Tỏa, nên cột «đúng từng chữ» khắt khe với hai gói kia."
+    )
+    return {"title": "Đọc thành tiếng", "words": " ".join([words, *dict.fromkeys(gone)]), "rows": rows}
+
+
 SECTIONS: dict[str, Callable[[], dict[str, Any]]] = {
-    "rehearsal": rehearsal, "fanout": fan_out, "engine": single_posts, "late": late, "size": size, "render": render, "cards": cards,
+    "rehearsal": rehearsal, "fanout": fan_out, "engine": single_posts, "late": late, "size": size, "render": render, "cards": cards, "speak": speak,
 }  # fmt: skip
