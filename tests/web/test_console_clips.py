@@ -12,6 +12,7 @@ import pytest
 from store.clips import Clip, PostClip
 from tests.filming import film, sound
 from tests.web.conftest import Client, Scene, active_parts
+from web.console import clips
 from web.security import LARGE
 
 pytestmark = pytest.mark.anyio
@@ -72,6 +73,20 @@ async def test_a_stretch_of_a_video_is_given_and_only_to_its_ward(scene: Scene, 
         assert (await neighbour.post("/quan-tri/soan/xem-truoc", data={"clip": "1"})).status_code == 404
     async with visitor("xem.phuong-ta", **HTMX) as reader:
         assert (await reader.post(AT, files=_film(film(1)))).status_code == 403
+
+
+async def test_who_asks_again_while_it_waits_begins_nothing_more(
+    scene: Scene, visitor: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    closed = threading.Semaphore(0)
+    monkeypatch.setattr(clips, "_ONE_AT_A_TIME", closed)
+    async with visitor("bientap.phuong-ta", **HTMX) as editor:
+        page = (await editor.post(AT, files=_film(film(1)))).text
+        for _ in range(5):
+            assert "Đang xử lý" in (await editor.get(f"{AT}/1")).text
+        assert [thread.name for thread in threading.enumerate()].count("clip-1") == 1
+        closed.release()
+        assert "Sẵn sàng" in await _ready(editor, page)
 
 
 @pytest.mark.parametrize(

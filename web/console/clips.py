@@ -27,6 +27,7 @@ FIELD = "clip_file"
 _PIECE = 1_000_000
 _KEEP = "private, max-age=86400"
 _ONE_AT_A_TIME = threading.Semaphore(1)
+_WAITING: set[tuple[str, int]] = set()
 
 
 class Sent:
@@ -93,14 +94,19 @@ def of_form(session: Session, here: Here, form: Typed) -> Chosen | None:
 
 
 def begin(here: Here, clip_id: int) -> None:
-    """Make it in a thread of its own, one after the other: a request waits for nothing."""
-    made = threading.Thread(target=_work, args=(here, clip_id), name=f"clip-{clip_id}", daemon=True)
-    made.start()
+    """Make it in a thread of its own, one after the other: a request waits for nothing, and asking again begins nothing."""
+    wanted = (str(here.desk.files.folder), clip_id)
+    if wanted not in _WAITING:
+        _WAITING.add(wanted)
+        threading.Thread(target=_work, args=(here, wanted), name=f"clip-{clip_id}", daemon=True).start()
 
 
-def _work(here: Here, clip_id: int) -> None:
-    with _ONE_AT_A_TIME:
-        clips.work(here.store, here.desk.files, clip_id, here.now)
+def _work(here: Here, wanted: tuple[str, int]) -> None:
+    try:
+        with _ONE_AT_A_TIME:
+            clips.work(here.store, here.desk.files, wanted[1], here.desk.now())
+    finally:
+        _WAITING.discard(wanted)
 
 
 def _chosen(here: Here, given: Sent) -> tuple[Chosen | None, str]:
