@@ -1,6 +1,10 @@
 """The readings against the set that was written before the rules, and every fact of a text found again in its reading."""
 
+from datetime import date, time
+
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from content.speech import Doubt, Manner, Region, Why, lexicon_of, mark, pieces, say
 from content.speech_facts import added, missing
@@ -82,6 +86,23 @@ def test_a_reading_that_drops_or_turns_a_fact_is_caught(written: str, spoken: st
 def test_a_number_that_the_text_has_not_is_caught() -> None:
     assert added("họp lúc 17h", "họp lúc mười bảy giờ, tổ dân phố bốn") == ("bốn",)
     assert added("hai đợt, họp lúc 17h", "hai đợt, họp lúc mười bảy giờ") == ()
+
+
+@given(
+    st.dates(date(1930, 1, 1), date(2099, 12, 31)), st.times(), st.integers(0, 10**12 - 1), st.integers(0, 99_999),
+    st.sampled_from(REGIONS),
+)  # fmt: skip
+@settings(max_examples=150, deadline=None)
+def test_whatever_the_numbers_are_they_are_all_said(
+    day: date, clock: time, money: int, share: int, region: Region
+) -> None:
+    written = (
+        f"Từ {clock:%H}h{clock:%M} ngày {day:%d/%m/%Y}, chi {f'{money:,}'.replace(',', '.')} đồng cho {share} hộ, "
+        f"đạt {share // 100},{share % 100:02}%, hạn {day.day}/{day.month}/{day.year}, gọi 0912 {share:06}."
+    )
+    reading = say(written, region=region).text
+    assert missing(written, reading) == (), reading
+    assert added(written, reading) == (), reading
 
 
 @pytest.mark.parametrize("region", REGIONS)
