@@ -177,6 +177,10 @@ def _restored(brought: Brought, settings: Settings) -> Iterator[str]:
         yield f"{brought.settled.looked_up} lượt đăng đã qua giờ sẽ được tra cứu trên kênh trước khi gửi lại."
     if brought.settled.for_people:
         yield f"{brought.settled.for_people} lượt đăng không tra cứu được: hãy mở Lượt đăng › Cần người xem."
+    if brought.kept_away:
+        yield f"{brought.kept_away} người nhận tin đã hủy đăng ký sau lúc sao lưu vẫn không nhận tin."
+    for name in brought.lists_paused:
+        yield f"Kênh «{name}» tạm dừng: không biết ai đã hủy đăng ký sau lúc sao lưu; hãy xem trang Người nhận tin rồi mở lại kênh."
     for name in brought.settled.to_reconnect:
         yield f"Kênh «{name}» có thể phải kết nối lại; hãy kiểm tra kết nối."
     for aside in filter(None, (brought.database_aside, brought.key_aside)):

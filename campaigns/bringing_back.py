@@ -16,7 +16,7 @@ from alembic.util import CommandError
 from sqlalchemy import inspect
 from sqlmodel import col, select
 
-from campaigns import instance, restoring
+from campaigns import instance, leavers, restoring
 from campaigns.audit import verify
 from campaigns.restoring import Settled
 from store import archives, copies, returning
@@ -35,10 +35,15 @@ class CannotBringBack(RuntimeError):
 
 @dataclass(frozen=True)
 class Brought:
-    """What was brought back, and where what was in use before was set aside (empty: there was nothing)."""
+    """What was brought back, and where what was in use before was set aside (empty: there was nothing).
+
+    ``kept_away`` readers had left since the backup; ``lists_paused`` are outlets of which nobody can tell who left.
+    """
 
     manifest: Manifest
     settled: Settled
+    kept_away: int
+    lists_paused: tuple[str, ...]
     database_aside: str
     key_aside: str
     has_key: bool
@@ -61,12 +66,14 @@ def bring_back(
                 f"Bản sao lưu này của {_name(manifest.database)}, còn chương trình đang dùng {_name(kind)}. "
                 f"Hãy khôi phục vào {_name(manifest.database)} trước, rồi chuyển sang bằng: lantoa move"
             )
+        left = leavers.codes_of(url) if returning.occupied(url) else None
         with returning.beside(url, work / DATABASE, manifest.revision) as scratch:
             settled = _make_ready(scratch.store, manifest, now)
+            away, paused = _heed_leavers(scratch.store, left, now)
             _put_media(work, place)
             key_aside = _put_key(work / KEY, place.key_file, now)
             aside = scratch.install(now)
-    return Brought(manifest, settled, aside, key_aside, place.key_file.exists())
+    return Brought(manifest, settled, away, paused, aside, key_aside, place.key_file.exists())
 
 
 def refuse_if_alive(store: Store, now: datetime) -> None:
@@ -123,6 +130,11 @@ def _make_ready(store: Store, manifest: Manifest, now: datetime) -> Settled:
         for ward_id in instance.wards(session):
             verify(session, ward_id)
         return restoring.settle(session, now)
+
+
+def _heed_leavers(store: Store, left: frozenset[str] | None, now: datetime) -> tuple[int, tuple[str, ...]]:
+    with store.write("restore") as session:
+        return (0, leavers.ask(session, now)) if left is None else (leavers.keep_away(session, left, now), ())
 
 
 def _put_media(work: Path, place: Place) -> None:
