@@ -4,6 +4,7 @@ from datetime import datetime, timedelta
 
 from sqlmodel import Session
 
+from campaigns.states import State
 from campaigns.timetable import after_quiet, quiet
 from channels.contract import Grassroots
 from channels.registry import channel
@@ -19,6 +20,11 @@ def heard(kind: str) -> bool:
         return channel(kind).grassroots_kind == Grassroots.STATION
     except KeyError:
         return False
+
+
+def on_air(delivery: Delivery, kind: str) -> bool:
+    """Whether a delivery is being heard now: taken, and under a name with which it can be stopped; its end is told later."""
+    return delivery.state == State.UNKNOWN and heard(kind) and bool((delivery.handle or {}).get("remote_id"))
 
 
 def allowed_from(ward: Ward, kind: str, at: datetime) -> datetime:

@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 
 from sqlmodel import Session, SQLModel, col, func, select
 
-from campaigns import urgency
+from campaigns import hours, urgency
 from campaigns.composing import campaign_words, ward_words
 from campaigns.resting import OPENS_AT
 from campaigns.states import OUT_AFTER_ALL, State
@@ -91,6 +91,9 @@ def _from_template(post: Post, template: Template | None, campaign: Campaign | N
         return template.slug
 
 
+ON_AIR = "on_air"
+
+
 @dataclass(frozen=True)
 class Line:
     """A delivery as lists show it."""
@@ -98,6 +101,11 @@ class Line:
     delivery: Delivery
     outlet: Outlet
     title: str
+
+    @property
+    def standing(self) -> str:
+        """How it stands in words' terms: its state, or that it is being heard now."""
+        return ON_AIR if hours.on_air(self.delivery, self.outlet.kind) else self.delivery.state
 
 
 def lines(session: Session, ward: Ward, query: Any) -> list[Line]:

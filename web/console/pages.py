@@ -13,7 +13,7 @@ from jinja2.runtime import Context
 from markupsafe import Markup
 from starlette.responses import Response
 
-from campaigns import stops, urgency
+from campaigns import hours, stops, urgency
 from campaigns.timetable import local
 from channels.clips import length
 from channels.contract import Message, Part
@@ -84,7 +84,7 @@ def environment() -> Environment:
     made.globals |= {
         "url": assets.url, "icon": assets.icon, "words": words, "menu": menu.MENU, "channel_name": channel_name,
         "channel_style": "/quan-tri/kenh.css", "example": sheets.example,
-        "channel_look": channel_look, "urgency_of": urgency.of, "urgency_of_rank": urgency.of_rank, "at_once": urgency.at_once,
+        "channel_look": channel_look, "urgency_of": urgency.of, "urgency_of_rank": urgency.of_rank, "at_once": urgency.at_once, "on_air": hours.on_air,
         "reading_columns": readings.columns, "reading_mark": mark, "span": urgency.span, "clip_length": length,
     }  # fmt: skip
     made.filters |= {

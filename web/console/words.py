@@ -6,6 +6,7 @@ from campaigns.states import State
 from channels.contract import Reason
 
 #: state of a delivery -> words, tone (one of: calm, active, good, warn, bad, muted), icon
+ON_AIR = ("Đang phát", "active", "broadcast")
 DELIVERY: dict[str, tuple[str, str, str]] = {
     State.DUE: ("Đã lên lịch", "calm", "clock"),
     State.HELD: ("Đang tạm dừng", "warn", "player-pause"),
