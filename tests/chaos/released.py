@@ -54,7 +54,55 @@ def fill_0003(connection: Connection, wards: int = 2) -> None:
         _put(connection, "post_picture", id=id, ward_id=ward, post_id=id, media_id=id, position=0, alt="")
 
 
-FILL: dict[str, Callable[[Connection], None]] = {"0001": fill_0001, "0002": fill_0002, "0003": fill_0003}
+def fill_0004(connection: Connection, wards: int = 2) -> None:
+    """The same, and in each ward somebody who asked for letters and confirmed."""
+    fill_0003(connection, wards)
+    for ward in range(1, wards + 1):
+        _put(connection, "subscriber", id=ward, ward_id=ward, outlet_id=ward, address=f"ba-con-{ward}@example.org", name="Bà con",
+             active=True, state="active", code=f"ma{ward}", consent="tự đăng ký", bounces=1, letter="sent", letter_tries=1,
+             created_at=AT)  # fmt: skip
+
+
+def fill_0005(connection: Connection, wards: int = 2) -> None:
+    """The same, and in each ward something that the staff are to be told."""
+    fill_0004(connection, wards)
+    for ward in range(1, wards + 1):
+        _put(connection, "notice", id=ward, ward_id=ward, topic="approval", source=f"nhật ký {ward}", once="",
+             action="post.submitted", subject="post", subject_id=str(ward), at=AT)  # fmt: skip
+
+
+def fill_0006(connection: Connection, wards: int = 2) -> None:
+    """The same, and in each ward a video of a post."""
+    fill_0005(connection, wards)
+    for ward in range(1, wards + 1):
+        _put(connection, "clip", id=ward, ward_id=ward, original=f"{ward:064x}", name="lễ hội.mp4", state="ready", trouble="",
+             kind="video", sha256=f"{ward:064x}", mime="video/mp4", size=9, seconds=1.5, width=4, height=3, poster="",
+             created_at=AT)  # fmt: skip
+
+
+def fill_0007(connection: Connection, wards: int = 2) -> None:
+    """The same, and in each ward an approved correction that is on its way to a published post."""
+    fill_0006(connection, wards)
+    for ward in range(1, wards + 1):
+        _put(connection, "amendment", id=ward, ward_id=ward, post_id=ward, title="Tin", summary="", body="Bà con nhớ hạn.", fields="{}",
+             own_words="{}", note="Thiếu hạn nộp", state="approved", digest="d", answer="", author_id=2 * ward,
+             approver_id=2 * ward + 1, submitted_at=AT, approved_at=AT, updated_at=AT)  # fmt: skip
+        _put(connection, "amendment_line", id=ward, ward_id=ward, amendment_id=ward, delivery_id=10_000 * ward + 10, state="due",
+             message='{"kind": "website"}', part=0, next_at=DUE, tries=1, doubts=1, fence=1, epoch="cũ", reason="", detail="")  # fmt: skip
+
+
+def fill_0008(connection: Connection, wards: int = 2) -> None:
+    """The same, and in each ward a reading of its own."""
+    fill_0007(connection, wards)
+    for ward in range(1, wards + 1):
+        _put(connection, "dictionary_entry", id=ward, ward_id=ward, written="UBND", spoken="ủy ban nhân dân", state="confirmed",
+             since=AT, author_id=2 * ward)  # fmt: skip
+
+
+FILL: dict[str, Callable[[Connection], None]] = {
+    "0001": fill_0001, "0002": fill_0002, "0003": fill_0003, "0004": fill_0004, "0005": fill_0005, "0006": fill_0006,
+    "0007": fill_0007, "0008": fill_0008,
+}  # fmt: skip
 """The data of each released schema that is not the newest: a new migration needs its predecessor here."""
 
 

@@ -9,7 +9,7 @@ from tests.chaos.released import FILL
 from tests.chaos.upgrades import upgrades
 
 SEED = 7
-KILLS = {"sqlite": 4, "postgresql": 2}
+KILLS = {"sqlite": 2, "postgresql": 1}
 
 
 @pytest.mark.parametrize("database", ["sqlite", "postgresql"])
