@@ -50,13 +50,15 @@ def script(document: Document, opening: str, closing: str) -> Script:
     before = _said(document, "\n".join(_opening(opening)))
     after = _said(document, "\n".join([*_source(document), *_closing(closing, lines)]))
     text = "\n".join(filter(None, (before.text, own or plain, after.text)))
-    doubts = {one.written: one for one in (*after.doubts, *before.doubts, *(() if own else body.doubts))}
+    doubts: dict[str, Doubt] = {}
+    for one in (*(() if own else body.doubts), *before.doubts, *after.doubts):
+        doubts.setdefault(one.written, one)
     return Script(
         text,
         written,
         plain,
         own,
-        tuple(reversed(doubts.values())),
+        tuple(doubts.values()),
         stale,
         missing(written, own, in_order=False) if own else (),
     )

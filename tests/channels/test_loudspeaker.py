@@ -440,13 +440,14 @@ async def test_a_rehearsal_reads_back_what_stands_in_the_play_lists(tmp_path: Pa
     assert "Giờ phát 17h00 ngày 25/11/2026" in traces[0].html and "đọc trực tiếp" in traces[0].html
 
 
-def test_the_preview_shows_script_length_and_doubts(tmp_path: Path) -> None:
+def test_the_preview_shows_script_and_length_and_the_doubts_come_with_their_reasons(tmp_path: Path) -> None:
     channel = speaker(tmp_path)
     said = message(channel, title="Họp <XQZT>")
     shown = preview(Path(days.__file__).parent, said, None)
     assert "một nghìn ba trăm tám mươi" in shown
     assert "khoảng" in shown and "giây" in shown
-    assert "<mark>XQZT</mark>" in shown and "<XQZT>" not in shown
+    assert "Họp" in shown and "<XQZT>" not in shown
+    assert [(one["written"], one["said"]) for one in said.extra["doubts"]] == [("XQZT", "ích quy dét tê")]
 
 
 async def test_a_stick_that_is_pulled_out_is_waited_for_and_nothing_is_written_elsewhere(
