@@ -6,7 +6,6 @@ the reports; the rest is forgotten after KEPT, long after the platform has cease
 
 import hashlib
 import hmac
-from collections import Counter
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -15,7 +14,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlmodel import Session, col, delete, func, select
 
 from campaigns.outlets import Desk
-from channels.contract import Capability, Event, Forged, Heard
+from channels.contract import Capability, Forged, Heard
 from channels.registry import kinds
 from store.notices import OutletEvent, OutletHook
 from store.tables import Outlet
@@ -80,10 +79,18 @@ def hears(outlet: Outlet) -> bool:
 
 def keep(session: Session, told: list[Told]) -> list[int]:
     """Write down what several requests said; gives for each how many of its events were new. Told again, nothing changes."""
+    fresh = [0] * len(told)
     # In the order of outlets, so that two processes never wait for each other's rows.
-    order = sorted(range(len(told)), key=lambda place: told[place].outlet_id)
-    fresh = {place: _keep(session, told[place]) for place in order}
-    return [fresh[place] for place in range(len(told))]
+    for outlet_id in sorted({one.outlet_id for one in told}):
+        mine = [(place, one) for place, one in enumerate(told) if one.outlet_id == outlet_id]
+        unseen = _events(session, [one for _, one in mine])
+        for place, one in mine:
+            for event in one.said.events if isinstance(one.said, Heard) else ():
+                if event.key in unseen:
+                    unseen.discard(event.key)
+                    fresh[place] += 1
+        _count(session, [one for _, one in mine], sum(fresh[place] for place, _ in mine))
+    return fresh
 
 
 def standing(session: Session, desk: Desk, outlet: Outlet, now: datetime) -> Standing:
@@ -120,47 +127,38 @@ def _mac(vault: Vault, outlet_id: int) -> str:
     return hmac.new(key, str(outlet_id).encode(), hashlib.sha256).hexdigest()[:40]
 
 
-def _keep(session: Session, one: Told) -> int:
-    if isinstance(one.said, Forged):
-        _count(session, one, refused=1)
-        return 0
-    times = Counter(event.key for event in one.said.events)
-    fresh = 0
-    for event in {event.key: event for event in one.said.events}.values():
-        fresh += _put(session, one, event, times[event.key])
-    _count(session, one, taken=fresh, repeated=sum(times.values()) - fresh)
-    return fresh
+def _events(session: Session, told: list[Told]) -> set[str]:
+    """Keep one outlet's events; gives the keys of those that were new. The rows decide, whoever else writes them meanwhile."""
+    rows: dict[str, dict[str, Any]] = {}
+    for one in told:
+        for event in one.said.events if isinstance(one.said, Heard) else ():
+            known = {"ward_id": one.ward_id, "outlet_id": one.outlet_id, **event.model_dump(), "heard_at": one.at}
+            rows.setdefault(event.key, {**known, "times": 0})["times"] += 1
+    if not rows:
+        return set()
+    made = _insert(session, OutletEvent).values([rows[key] for key in sorted(rows)])
+    again = {"times": col(OutletEvent.times) + made.excluded.times}
+    put = made.on_conflict_do_update(index_elements=["outlet_id", "key"], set_=again)
+    kept = session.connection().execute(put.returning(col(OutletEvent.key), col(OutletEvent.times))).all()
+    return {key for key, times in kept if times == rows[key]["times"]}
 
 
-def _put(session: Session, one: Told, event: Event, times: int) -> bool:
-    """Whether the event is new; the row itself decides, whoever else writes it meanwhile."""
-    values = {
-        "ward_id": one.ward_id, "outlet_id": one.outlet_id, "key": event.key, "name": event.name, "kind": event.kind,
-        "at": event.at, "heard_at": one.at, "times": times,
-    }  # fmt: skip
-    made = _insert(session, OutletEvent).values(**values)
-    again = {"times": col(OutletEvent.times) + times}
-    put = made.on_conflict_do_update(index_elements=["outlet_id", "key"], set_=again).returning(col(OutletEvent.times))
-    return int(session.execute(put).scalar_one()) == times
-
-
-def _count(session: Session, one: Told, taken: int = 0, repeated: int = 0, refused: int = 0) -> None:
-    row: dict[str, Any] = {
-        "outlet_id": one.outlet_id,
-        "ward_id": one.ward_id,
-        "heard": "",
-        "matched": "",
-        "refused_why": "",
-    }
-    counts = {"taken": taken, "repeated": repeated, "refused": refused}
+def _count(session: Session, told: list[Told], fresh: int) -> None:
+    """How one outlet's address fares after these requests."""
+    heard = [one for one in told if isinstance(one.said, Heard) and one.said.events]
+    forged = [one for one in told if isinstance(one.said, Forged)]
+    events = sum(len(one.said.events) for one in heard if isinstance(one.said, Heard))
     said: dict[str, Any] = {}
-    if isinstance(one.said, Forged):
-        said = {"refused_at": one.at, "refused_why": one.said.why}
-    elif one.said.events:
-        said = {"heard_at": one.at, "heard": one.said.events[-1].name, "matched": one.said.matched}
+    for one in told:
+        if isinstance(one.said, Forged):
+            said |= {"refused_at": one.at, "refused_why": one.said.why}
+        elif one.said.events:
+            said |= {"heard_at": one.at, "heard": one.said.events[-1].name, "matched": one.said.matched}
+    counts = {"taken": fresh, "repeated": events - fresh, "refused": len(forged)}
+    row = {"outlet_id": told[0].outlet_id, "ward_id": told[0].ward_id, "heard": "", "matched": "", "refused_why": ""}
     more = {name: getattr(OutletHook, name) + number for name, number in counts.items()}
     made = _insert(session, OutletHook).values(**row | counts | said)
-    session.execute(made.on_conflict_do_update(index_elements=["outlet_id"], set_=more | said))
+    session.connection().execute(made.on_conflict_do_update(index_elements=["outlet_id"], set_=more | said))
 
 
 def _insert(session: Session, table: type[Any]) -> Any:

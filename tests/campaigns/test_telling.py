@@ -211,6 +211,21 @@ async def test_who_lost_the_right_or_left_is_told_nothing_any_more(house: House,
     assert "chat.unlinked" in [row.action for row in rows(house, AuditEvent)]
 
 
+async def test_nobody_is_told_of_their_own_work(house: House, clock: FakeClock) -> None:
+    mine = bot(house)
+    for who, chat in ((house.approver, "7001"), (house.admin, "7003")):
+        link(house, who, chat, mine)
+    now = house.desk.now()
+    with house.store.write() as session:
+        post = drafting.save(session, house.approver, house.ward, house.draft(now + timedelta(hours=5)), now)
+        assert drafting.submit(session, house.admin, post, house.ward, house.desk, now) == []
+    assert await told(house, clock) == [], "neither who wrote it nor who handed it in"
+    with house.store.write() as session:
+        holding.hold(session, house.admin, house.ward.id, "x", now)
+    await told(house, clock, 0)
+    assert [chat for _, chat, _ in PHONE.told] == ["7001"]
+
+
 # ------------------------------------------------------------------ when and how often
 
 
