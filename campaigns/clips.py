@@ -28,10 +28,11 @@ from store.files import Files
 from store.tables import Media, Post
 
 WORKING, READY, FAILED = "working", "ready", "failed"
-LOST_AFTER = timedelta(minutes=25)
+LOST_AFTER = timedelta(minutes=45)
 NOT_READY = "Video hoặc tiếng của bài chưa xử lý xong. Hãy đợi đến khi thấy «Sẵn sàng» rồi gửi duyệt."
 _POSTER = PictureSpec(max_side=1280, max_bytes=600_000)
 _WAITING = "_cho-xu-ly"
+_FORGOTTEN_AFTER = timedelta(days=1)
 _OUR_FAULT = "Lỗi chương trình khi xử lý tệp; đã ghi vào nhật ký máy. Hãy thử lại hoặc báo người quản trị."
 
 log = logging.getLogger("lantoa.clips")
@@ -50,10 +51,16 @@ class Chosen:
         return self.row.state == READY
 
 
-def waiting_place(files: Files) -> Path:
-    """A fresh place in which an upload is written down while it comes; ``take`` moves it away."""
+def waiting_place(files: Files, now: datetime) -> Path:
+    """A fresh place in which an upload is written down while it comes; ``take`` moves it away.
+
+    What broke off a day ago and was never taken is cleared away by the way.
+    """
     folder = files.folder / _WAITING
     folder.mkdir(parents=True, exist_ok=True)
+    for left in folder.glob("*.phan"):
+        if left.stat().st_mtime < (now - _FORGOTTEN_AFTER).timestamp():
+            left.unlink(missing_ok=True)
     return folder / f"{secrets.token_hex(8)}.phan"
 
 

@@ -1,6 +1,7 @@
 """A post with a video: made once, frozen with the approval, carried where it can be, said where it cannot; and the pin."""
 
 import hashlib
+import os
 from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -86,7 +87,7 @@ def house(store: Store, tmp_path: Path, clock: Callable[[], datetime]) -> House:
 
 def taken(house: House, data: bytes | None = None, by: Any = None, ward_id: int = 0) -> tables.Clip:
     data = film(1) if data is None else data
-    place = clips.waiting_place(house.desk.files)
+    place = clips.waiting_place(house.desk.files, house.desk.now())
     place.write_bytes(data)
     with house.store.write() as session:
         ward = ward_id or house.ward.id or 0
@@ -104,7 +105,7 @@ def made(house: House, data: bytes | None = None) -> tables.Clip:
 
 
 def waiting(house: House) -> list[Path]:
-    return list(clips.waiting_place(house.desk.files).parent.iterdir())
+    return list(clips.waiting_place(house.desk.files, house.desk.now()).parent.iterdir())
 
 
 async def test_a_video_is_made_once_and_only_our_own_is_kept(house: House, clock) -> None:
@@ -123,6 +124,15 @@ async def test_what_cannot_be_made_says_why_and_may_be_sent_again(house: House, 
     assert taken(house, broken[: len(broken) // 2]).state == "working"
 
 
+async def test_what_broke_off_a_day_ago_is_cleared_away(house: House, clock) -> None:
+    left, fresh = (clips.waiting_place(house.desk.files, clock()) for _ in range(2))
+    for path, age in ((left, 90_000), (fresh, 60)):
+        path.write_bytes(b"x")
+        os.utime(path, (clock().timestamp() - age,) * 2)
+    clips.waiting_place(house.desk.files, clock())
+    assert waiting(house) == [fresh]
+
+
 async def test_what_was_left_in_the_middle_is_begun_again_and_never_twice_at_once(house: House, clock) -> None:
     row = taken(house)
     assert clips.is_lost(row, clock())
@@ -132,7 +142,7 @@ async def test_what_was_left_in_the_middle_is_begun_again_and_never_twice_at_onc
     with house.store.read() as session:
         left = session.get_one(tables.Clip, row.id)
     assert left.state == "working" and not clips.is_lost(left, clock()), "somebody else is at it"
-    clock.forward(minutes=26)
+    clock.forward(minutes=46)
     assert clips.is_lost(left, clock())
     clips.work(house.store, house.desk.files, row.id or 0, clock())
     with house.store.read() as session:

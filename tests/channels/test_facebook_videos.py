@@ -7,6 +7,7 @@ import pytest
 from channels.conformance import Conformance, document
 from channels.contract import (
     Channel,
+    Deferred,
     Found,
     Handle,
     Message,
@@ -15,6 +16,7 @@ from channels.contract import (
     Reason,
     Refused,
     Tools,
+    Unknown,
 )
 from channels.facebook import twin_videos
 from channels.facebook.adapter import Facebook, FacebookSettings
@@ -26,14 +28,14 @@ pytestmark = pytest.mark.anyio
 UPRIGHT = (540, 960)
 
 
-class _WithClip(Conformance):
+class TestAReelKeepsEveryPromise(Conformance):
     channel = Facebook
+    visible_path = "/video_reels"
+    stage_path = "/video_reels"
+    amend_path = "/v26.0/6"
 
     def message(self, channel: Channel, scene: Scene, number: int = 1) -> Message:
-        return channel.render_clip(document(number), f"khoa-{number}", _clip(scene, reel=self.is_reel))
-
-    is_reel = False
-    amend_path = "/v26.0/6"
+        return channel.render_clip(document(number), f"khoa-{number}", _clip(scene, reel=True))
 
     async def test_a_post_goes_out_once_and_is_found(self, scene: Scene) -> None:
         """It is known by its own name from the start, not only by its words."""
@@ -43,17 +45,6 @@ class _WithClip(Conformance):
             assert isinstance(handle, Handle)
             assert isinstance(await channel.publish(message, 0, handle, ()), Pending)
             await self._found_out(channel, scene, message, handle)
-
-
-class TestAVideoKeepsEveryPromise(_WithClip):
-    visible_path = "/videos"
-    stage_path = "/videos"
-
-
-class TestAReelKeepsEveryPromise(_WithClip):
-    visible_path = "/video_reels"
-    stage_path = "/video_reels"
-    is_reel = True
 
 
 def _clip(scene: Scene, reel: bool, seconds: float = 4):
@@ -99,6 +90,31 @@ async def test_a_video_larger_than_a_chunk_arrives_whole(
     (trace,) = await scene.traces("facebook")
     assert trace.files[0].read_bytes() == scene.shelf.read(message.parts[0].clip.sha256)  # type: ignore[union-attr]
     assert len(trace.files[0].read_bytes()) > 20_000
+
+
+async def test_a_video_whose_answer_was_lost_is_found_by_its_name_and_sent_again_is_the_same(
+    scene: Scene, channel: Facebook
+) -> None:
+    message = channel.render_clip(document(1), "k", _clip(scene, reel=False))
+    handle = await channel.stage(message, 0)
+    assert isinstance(handle, Handle)
+    for fault in ("drop_before", "drop_after", "error_after"):
+        await scene.order("facebook", fault, "/videos")  # type: ignore[arg-type]
+        assert isinstance(await channel.publish(message, 0, handle, ()), Unknown)
+        verdict = (await channel.find(message, 0, handle, scene.clock())).verdict
+        assert verdict == ("absent" if fault == "drop_before" else "unclear")
+    scene.forward(60)
+    found = await channel.find(message, 0, handle, scene.clock())
+    (trace,) = await scene.traces("facebook")
+    assert (found.verdict, found.remote_id) == ("out", trace.remote_id)
+
+
+async def test_what_is_wrong_while_a_video_is_uploaded_is_tried_again(scene: Scene, channel: Facebook) -> None:
+    message = channel.render_clip(document(1), "k", _clip(scene, reel=False))
+    for fault in ("drop_before", "drop_after", "error_after", "garbage", "rate_limit"):
+        await scene.order("facebook", fault, "/videos")  # type: ignore[arg-type]
+        assert isinstance(await channel.stage(message, 0), Deferred)
+    assert isinstance(await channel.stage(message, 0), Handle) and await scene.traces("facebook") == []
 
 
 async def test_what_facebook_cannot_process_goes_to_a_person(scene: Scene, channel: Facebook) -> None:

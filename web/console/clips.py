@@ -45,13 +45,23 @@ async def sent(request: Request, here: Visitor) -> Sent:
         file = form.get(FIELD)
         if not isinstance(file, UploadFile) or not file.filename:
             return Sent(Typed(texts), None, "", "")
-        path = clips.waiting_place(here.desk.files)
-        digest = hashlib.sha256()
+        path = clips.waiting_place(here.desk.files, here.now)
+        sha256 = await _written(file, path)
+        return Sent(Typed(texts), path, Typed([("name", file.filename)]).line("name"), sha256)
+
+
+async def _written(file: UploadFile, path: Path) -> str:
+    """The hash of the file, which now lies at the path; nothing of one that broke off."""
+    digest = hashlib.sha256()
+    try:
         with path.open("wb") as out:
             while piece := await file.read(_PIECE):
                 digest.update(piece)
                 await run_in_threadpool(out.write, piece)
-        return Sent(Typed(texts), path, Typed([("name", file.filename)]).line("name"), digest.hexdigest())
+    except BaseException:
+        path.unlink(missing_ok=True)
+        raise
+    return digest.hexdigest()
 
 
 @router.post("/soan/video")
