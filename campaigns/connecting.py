@@ -16,7 +16,7 @@ from campaigns.states import State
 from channels.contract import Reason
 from content.text import squeeze
 from store.engine import Store
-from store.tables import Delivery, Outlet
+from store.tables import AuditEvent, Delivery, Outlet
 from store.vault import SealBroken, Vault
 
 log = logging.getLogger("lantoa.connect")
@@ -99,21 +99,41 @@ async def check(store: Store, desk: Desk, by: Actor, ward_id: int, outlet_id: in
     """Ask the platform whether the outlet can be used: REACHED, BROKEN, or a Reason. Raises Forbidden or NotInWard."""
     require(by, Action.SETTLE, ward_id)
     outlet = await asyncio.to_thread(_read, store, ward_id, outlet_id)
-    found = await health(desk, outlet)
-    await asyncio.to_thread(_note, store, by, ward_id, outlet_id, found, desk.now())
+    found, words = await examine(desk, outlet)
+    await asyncio.to_thread(_note, store, by, ward_id, outlet_id, found, words, desk.now())
     return found
 
 
 async def health(desk: Desk, outlet: Outlet) -> str:
     """How an outlet answers now: REACHED, BROKEN, or a Reason; writes nothing down."""
+    return (await examine(desk, outlet))[0]
+
+
+async def examine(desk: Desk, outlet: Outlet) -> tuple[str, str]:
+    """The same, and the channel's own words for what exactly is wrong; empty where it has none."""
     try:
-        reason = await desk.channel(outlet).health()
+        ailment = await desk.channel(outlet).examine()
     except (Mistake, SealBroken, KeyError):
-        return Reason.MISCONFIGURED.value
+        return Reason.MISCONFIGURED.value, ""
     except Exception:
         log.exception("health %s", outlet.id)
-        return BROKEN
-    return reason.value if reason else REACHED
+        return BROKEN, ""
+    return (ailment.reason.value, ailment.words) if ailment else (REACHED, "")
+
+
+def told(session: Session, outlet: Outlet) -> str:
+    """The words of the last check, where what it found still stands."""
+    mine = (
+        AuditEvent.ward_id == outlet.ward_id,
+        AuditEvent.subject == "outlet",
+        AuditEvent.subject_id == str(outlet.id),
+    )
+    checked = (
+        select(AuditEvent).where(*mine, AuditEvent.action == "outlet.checked").order_by(col(AuditEvent.number).desc())
+    )
+    last = session.exec(checked.limit(1)).first()
+    same = last is not None and last.at == outlet.health_at and last.particulars.get("result") == outlet.health
+    return str(last.particulars.get("words", "")) if last is not None and same else ""
 
 
 def advice(desk: Desk, outlet: Outlet, found: str) -> str:
@@ -129,12 +149,13 @@ def _read(store: Store, ward_id: int, outlet_id: int) -> Outlet:
         return views.mine(session, Outlet, outlet_id, ward_id)
 
 
-def _note(store: Store, by: Actor, ward_id: int, outlet_id: int, found: str, now: datetime) -> None:
+def _note(store: Store, by: Actor, ward_id: int, outlet_id: int, found: str, words: str, now: datetime) -> None:
     with store.write() as session:
         outlet = views.mine(session, Outlet, outlet_id, ward_id)
         outlet.health, outlet.health_at = found, now
         session.add(outlet)
-        record(session, ward_id, by, "outlet.checked", "outlet", outlet_id, now, name=outlet.name, result=found)
+        said = {"words": words} if words else {}
+        record(session, ward_id, by, "outlet.checked", "outlet", outlet_id, now, name=outlet.name, result=found, **said)
 
 
 def _free(session: Session, outlet: Outlet, name: str) -> None:

@@ -88,13 +88,13 @@ async def outlets(patient: Patient, network: bool = True) -> list[Finding]:
 async def _asked(patient: Patient, outlet: Outlet) -> Finding:
     """What the platform answers now; when it is well, what else keeps the outlet from its work."""
     try:
-        said = await asyncio.wait_for(connecting.health(patient.desk, outlet), HEALTH_SECONDS)
+        said, words = await asyncio.wait_for(connecting.examine(patient.desk, outlet), HEALTH_SECONDS)
     except TimeoutError:
         advice = diagnosing.ADVICE["unreachable"]
         return Finding(_about(outlet), False, f"không trả lời trong {HEALTH_SECONDS:.0f} giây", advice)
     if said != connecting.REACHED:
         told = diagnosing.FOUND.get(said, diagnosing.FOUND[connecting.BROKEN])
-        return Finding(_about(outlet), False, told, diagnosing.advice(patient.desk, outlet, said))
+        return Finding(_about(outlet), False, told, words or diagnosing.advice(patient.desk, outlet, said))
     return await _stands(patient, outlet) or Finding(_about(outlet), True, diagnosing.FOUND[said])
 
 

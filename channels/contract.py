@@ -29,6 +29,7 @@ from channels.message import Problem as Problem
 from channels.message import Quota as Quota
 from channels.message import Value
 from channels.outcomes import EMPTY as EMPTY
+from channels.outcomes import Ailment as Ailment
 from channels.outcomes import Deferred as Deferred
 from channels.outcomes import Figure as Figure
 from channels.outcomes import Found as Found
@@ -332,6 +333,11 @@ class Channel:
     async def health(self) -> Reason | None:
         """Why the outlet cannot be used now, or None."""
         return None
+
+    async def examine(self) -> Ailment | None:
+        """``health`` with the words of what exactly is wrong, where the channel can find that out by asking."""
+        reason = await self.health()
+        return Ailment(reason=reason) if reason else None
 
     def advice(self, reason: Reason) -> str:
         """What to do about what ``health`` found, for this very outlet, in Vietnamese; empty where the usual words do."""

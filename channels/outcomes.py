@@ -99,6 +99,13 @@ class Figure(Value):
     formula: str
 
 
+class Ailment(Value):
+    """Why an outlet cannot be used now, and what exactly to do about it in Vietnamese (empty: the usual words do)."""
+
+    reason: Reason
+    words: str = ""
+
+
 class Sound(Value):
     """What was heard, as an MP3; ``synthetic`` where a synthetic voice spoke."""
 

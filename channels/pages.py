@@ -36,7 +36,9 @@ main { max-width: 42rem; margin: 0 auto; display: grid; gap: 1rem; }
 """
 
 _VIETNAM = timezone(timedelta(hours=7))
-_SAFE = {"content-security-policy": "default-src 'none'; img-src 'self' data:; media-src 'self'; style-src 'unsafe-inline'"}
+_SAFE = {
+    "content-security-policy": "default-src 'none'; img-src 'self' data:; media-src 'self'; style-src 'unsafe-inline'"
+}
 
 
 @cache

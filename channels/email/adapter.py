@@ -126,7 +126,9 @@ class Email(Channel):
 
     def fixed(self, message: Message) -> str:
         """A letter is in its reader's own box."""
-        return "Thư đã nằm trong hộp thư người nhận nên không sửa được. Hãy soạn một thư đính chính và gửi tới cùng kênh."
+        return (
+            "Thư đã nằm trong hộp thư người nhận nên không sửa được. Hãy soạn một thư đính chính và gửi tới cùng kênh."
+        )
 
     async def health(self) -> Reason | None:
         """Whether the server can be reached, is the one it says it is, and lets us in; and the mailbox of returned letters."""

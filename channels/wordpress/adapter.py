@@ -9,6 +9,7 @@ from typing import ClassVar
 
 from channels.contract import (
     EMPTY,
+    Ailment,
     Capability,
     Certainty,
     Channel,
@@ -33,7 +34,6 @@ from channels.contract import (
 from channels.twin import Rehearsal
 from channels.wire import Answer
 from channels.wordpress import ailments, render
-from channels.wordpress.ailments import Ailment
 from channels.wordpress.api import POST_FIELDS, POSTS, Api, Post
 from channels.wordpress.errors import failure
 from channels.wordpress.settings import WordPressSettings

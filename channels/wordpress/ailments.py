@@ -1,8 +1,6 @@
 """What is wrong with a site, found out by asking it, and what to do about it in Vietnamese."""
 
-from pydantic import BaseModel, ConfigDict
-
-from channels.contract import Deferred, Reason, Refused, Unknown
+from channels.contract import Ailment, Deferred, Reason, Refused, Unknown
 from channels.wire import REFUSED, Answer, Seen
 from channels.wordpress.api import Api, Index, Me
 from channels.wordpress.errors import failure, label
@@ -32,15 +30,6 @@ _NO_REST = (
 )  # fmt: skip
 
 _ROLE = "Hãy cho tài khoản của Lan Tỏa trên WordPress vai trò Tác giả (Author) trở lên, và xem plugin bảo mật có chặn REST không."
-
-
-class Ailment(BaseModel):
-    """Why the site cannot be used now, and in words what to do."""
-
-    model_config = ConfigDict(frozen=True)
-
-    reason: Reason
-    words: str
 
 
 def advice(settings: WordPressSettings, reason: Reason) -> str:

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from channels.contract import Reason
+from channels.contract import Ailment, Reason
 from channels.registry import channel
 from channels.telegram.adapter import Telegram
 from store.tables import AuditEvent, Outlet, Ward
@@ -199,3 +199,24 @@ def test_a_new_token_forgets_when_the_old_one_ends() -> None:
     kept = {"expires_at": "2026-11-24T00:00:00Z", "app_id": "1"}
     assert outlet_forms.given(maker, Typed([("set.app_id", "1")]), kept)["expires_at"] == kept["expires_at"]
     assert "expires_at" not in outlet_forms.given(maker, Typed([("set.app_id", "1"), ("set.access_token", "x")]), kept)
+
+
+async def test_a_check_says_exactly_what_is_wrong_and_the_page_keeps_saying_it(
+    scene: Scene, visitor: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What the channel found out by asking (a WordPress that has no https) stands on the outlet's page until the next check."""
+    outlet, exactly = _outlet(scene), "Trang chưa có https; hãy bật https rồi tạo mật khẩu ứng dụng mới."
+    found: list[Ailment | None] = [Ailment(reason=Reason.UNAUTHORIZED, words=exactly), None]
+
+    async def examine(self: Telegram) -> Ailment | None:
+        return found.pop(0)
+
+    monkeypatch.setattr(Telegram, "examine", examine)
+    async with visitor("quantri.phuong-ta") as client:
+        await client.post(f"/quan-tri/kenh/{outlet.id}/kiem-tra")
+        await client.get(f"/quan-tri/kenh/{outlet.id}")  # the message of the check is shown once
+        assert exactly in (await client.get(f"/quan-tri/kenh/{outlet.id}")).text
+        scene.clock.forward(minutes=1)
+        await client.post(f"/quan-tri/kenh/{outlet.id}/kiem-tra")
+        await client.get(f"/quan-tri/kenh/{outlet.id}")
+        assert exactly not in (await client.get(f"/quan-tri/kenh/{outlet.id}")).text

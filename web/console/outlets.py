@@ -133,7 +133,9 @@ def health(found: str) -> str:
 
 
 def _advice(here: Here, outlet: Outlet) -> str:
-    return diagnosing.advice(here.desk, outlet, outlet.health)
+    with here.store.read() as session:
+        exactly = connecting.told(session, outlet)
+    return exactly or diagnosing.advice(here.desk, outlet, outlet.health)
 
 
 def _kind(name: str) -> type[Channel]:
