@@ -43,10 +43,15 @@ class Place:
         return codes.code(self.vault, self.outlet.id or 0, address)
 
 
-def open_list(session: Session, ward_id: int) -> Outlet | None:
-    """The outlet that the ward's people can subscribe to: its first that sends one by one; None where there is none."""
+def lists(session: Session, ward_id: int) -> list[Outlet]:
+    """The outlets that the ward's people can subscribe to: those that send one by one, the first one first."""
     found = session.exec(select(Outlet).where(Outlet.ward_id == ward_id).order_by(col(Outlet.id))).all()
-    return next((outlet for outlet in found if _sends_one_by_one(outlet)), None)
+    return [outlet for outlet in found if _sends_one_by_one(outlet)]
+
+
+def open_list(session: Session, ward_id: int, number: int | None = None) -> Outlet | None:
+    """One of these: the first, or the one with this number; None where there is none."""
+    return next((outlet for outlet in lists(session, ward_id) if number in (None, outlet.id)), None)
 
 
 def _sends_one_by_one(outlet: Outlet) -> bool:

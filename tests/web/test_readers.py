@@ -192,3 +192,30 @@ async def test_a_key_is_made_once_and_kept(scene: Scene, outlet: Any, visitor: C
         ).status_code == 303
     with scene.store.read() as session:
         assert scene.desk.values(session.get_one(Outlet, outlet[1].id))["dkim_key"] == before
+
+
+async def test_each_list_of_a_ward_has_a_form_of_its_own(
+    scene: Scene, outlet: Any, citizen: httpx.AsyncClient, visitor: Client
+) -> None:
+    """Two mail outlets: who subscribes at the second one's address gets that one's letters, and staff see either."""
+    twins, first = outlet
+    with scene.store.write() as session:
+        admin = actor_of(session.exec(select(User).where(User.username == "quantri.phuong-ta")).one())
+        values = {**Email.rehearsal().settings(twins.place), "dkim_key": ""}
+        second = connect(
+            session, admin, first.ward_id, "email", "Tin doanh nghiệp", values, scene.desk.vault, scene.clock()
+        )
+    theirs = f"{ASK}/{second.id}"
+    page = (await citizen.get(ASK)).text
+    assert f'href="{theirs}"' in page and "Tin doanh nghiệp" in page
+    page = (await citizen.get(theirs)).text
+    assert f'action="{theirs}"' in page and "<strong>Tin doanh nghiệp</strong>" in page
+    assert (await citizen.post(theirs, data={"dia_chi": "cty@example.org"})).status_code == 200
+    assert {row.outlet_id for row in scene.all(Subscriber)} == {second.id}
+    assert (await citizen.get(f"/phuong-ben/nhan-ban-tin/{second.id}")).status_code == 404, "no other ward's list"
+    async with visitor("quantri.phuong-ta") as client:
+        shown = (await client.get(f"/quan-tri/nguoi-nhan?kenh={second.id}")).text
+        assert f"{theirs}</a>" in shown and f'action="/quan-tri/nguoi-nhan/xuat?kenh={second.id}"' in shown
+        assert "cty@example.org" not in (await client.post("/quan-tri/nguoi-nhan/xuat")).text
+    async with visitor("quantri.phuong-ben") as client:
+        assert (await client.get(f"/quan-tri/nguoi-nhan?kenh={second.id}")).status_code == 404

@@ -33,18 +33,20 @@ def take_in(request: Request, here: Visitor, form: Form) -> Response:
         return _page(request, here, 422, {"agreed": said}, form.line("proof"))
     try:
         with here.store.write() as session:
-            taken = readers.take_in(session, here.actor, _place(here), files[0].data, form.line("proof"), here.now)
+            taken = readers.take_in(
+                session, here.actor, _place(request, here), files[0].data, form.line("proof"), here.now
+            )
     except Mistake as mistake:
         return _page(request, here, 422, {"proof": str(mistake)}, form.line("proof"))
-    return done(here, HERE, _said(taken), "warning" if taken.wrong else "ok")
+    return done(here, _back(request), _said(taken), "warning" if taken.wrong else "ok")
 
 
 @router.post("/nguoi-nhan/xuat")
-def give_out(here: Visitor) -> Response:
+def give_out(request: Request, here: Visitor) -> Response:
     """The list as a file; that it was given out is on record."""
     here.require(Action.MANAGE)
     with here.store.write() as session:
-        content = readers.give_out(session, here.actor, _place(here), here.now)
+        content = readers.give_out(session, here.actor, _place(request, here), here.now)
     headers = {"content-disposition": 'attachment; filename="nguoi-nhan-tin.csv"', "cache-control": "no-store"}
     return Response(content, headers=headers, media_type="text/csv; charset=utf-8")
 
@@ -55,10 +57,12 @@ def erase(request: Request, here: Visitor, form: Form) -> Response:
     here.require(Action.MANAGE)
     try:
         with here.store.write() as session:
-            readers.erase(session, here.actor, _place(here), form.line("address"), here.now)
+            readers.erase(session, here.actor, _place(request, here), form.line("address"), here.now)
     except Mistake as mistake:
         return _page(request, here, 422, {"address": str(mistake)})
-    return done(here, HERE, "Đã xóa địa chỉ này khỏi danh sách và khỏi lịch sử gửi; sẽ không gửi lại cho người này.")
+    return done(
+        here, _back(request), "Đã xóa địa chỉ này khỏi danh sách và khỏi lịch sử gửi; sẽ không gửi lại cho người này."
+    )
 
 
 def _said(taken: Taken) -> str:
@@ -69,9 +73,20 @@ def _said(taken: Taken) -> str:
     return "; ".join(said) + "."
 
 
-def _place(here: Here) -> Place:
+def _number(request: Request) -> int | None:
+    """Which of the ward's lists is looked at; None: its first."""
+    asked = request.query_params.get("kenh", "")
+    return int(asked) if asked.isascii() and asked.isdigit() and len(asked) < 10 else None
+
+
+def _back(request: Request) -> str:
+    number = _number(request)
+    return HERE if number is None else f"{HERE}?kenh={number}"
+
+
+def _place(request: Request, here: Here) -> Place:
     with here.store.read() as session:
-        outlet = subscribing.open_list(session, here.ward_id)
+        outlet = subscribing.open_list(session, here.ward_id, _number(request))
     if outlet is None:
         raise NotHere("outlet")
     return Place(outlet, here.desk.vault)
@@ -81,9 +96,13 @@ def _page(
     request: Request, here: Here, status: int = 200, errors: dict[str, str] | None = None, proof: str = ""
 ) -> Response:  # fmt: skip
     with here.store.read() as session:
-        outlet = subscribing.open_list(session, here.ward_id)
+        lists = subscribing.lists(session, here.ward_id)
+        outlet = subscribing.open_list(session, here.ward_id, _number(request))
         found = readers.standing(session, Place(outlet, here.desk.vault), here.now) if outlet else None
-    address = f"{here.desk.files.public_url}/{here.ward.slug}/nhan-ban-tin"
+    first = outlet is None or outlet.id == lists[0].id
+    path = f"/{here.ward.slug}/nhan-ban-tin" + ("" if first or outlet is None else f"/{outlet.id}")
+    if outlet is None and _number(request) is not None:
+        raise NotHere("outlet")
     return page(
         request,
         here,
@@ -93,5 +112,8 @@ def _page(
         found=found,
         errors=errors or {},
         proof=proof,
-        address=address,
+        address=f"{here.desk.files.public_url}{path}",
+        path=path,
+        lists=lists,
+        chosen=f"?kenh={outlet.id}" if outlet is not None and not first else "",
     )

@@ -9,6 +9,7 @@ import secrets
 from collections import OrderedDict
 from datetime import datetime, timedelta
 
+from sqlmodel import Session
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -18,7 +19,7 @@ from starlette.routing import BaseRoute, Route
 from campaigns import articles, codes, subscribing
 from campaigns.subscribing import CITIZEN, Place
 from content.text import nfc
-from store.tables import Ward
+from store.tables import Outlet, Ward
 from web.public.answers import page
 from web.public.site import Site, row_id
 
@@ -60,6 +61,8 @@ class Subscribing:
         return [
             Route(ward, self.form),
             Route(ward, self.ask, methods=["POST"]),
+            Route(f"{ward}/{{number:int}}", self.form),
+            Route(f"{ward}/{{number:int}}", self.ask, methods=["POST"]),
             Route(f"{ward}/xac-nhan/{{token:str}}", self.question),
             Route(f"{ward}/xac-nhan/{{token:str}}", self.confirm, methods=["POST"]),
             Route(f"/{codes.LEAVE}/{{code:str}}", self.door),
@@ -70,8 +73,17 @@ class Subscribing:
         """One field and a button."""
         with self.site.store.read() as session:
             ward = self.site.ward(session, request)
-            is_open = self.site.vault is not None and subscribing.open_list(session, row_id(ward)) is not None
-        return self._page(request, ward, "form" if is_open else "closed")
+            outlet = self._list(session, request, ward)
+            others = [
+                (one.id, one.name) for one in subscribing.lists(session, row_id(ward)) if outlet and one.id != outlet.id
+            ]
+        if outlet is None or self.site.vault is None:
+            return self._page(request, ward, "closed", 404 if "number" in request.path_params else 200)
+        return self._page(request, ward, "form", others=others, called=outlet.name if others else "")
+
+    def _list(self, session: Session, request: Request, ward: Ward) -> Outlet | None:
+        """The list that the address names: the ward's first where it names none."""
+        return subscribing.open_list(session, row_id(ward), request.path_params.get("number"))
 
     async def ask(self, request: Request) -> Response:
         """Somebody asks for the letters; whoever is on the list already sees the same answer."""
@@ -82,7 +94,7 @@ class Subscribing:
     def _ask(self, request: Request, typed: str, trapped: bool) -> Response:
         with self.site.store.read() as session:
             ward = self.site.ward(session, request)
-            outlet = subscribing.open_list(session, row_id(ward))
+            outlet = self._list(session, request, ward)
         if outlet is None or self.site.vault is None:
             return self._page(request, ward, "closed", 404)
         place, now = Place(outlet, self.site.vault), self.site.now()
@@ -134,8 +146,9 @@ class Subscribing:
             subscribing.leave(session, row, CITIZEN, "trang hủy đăng ký", self.site.now())
         return self._page(request, ward, "left")
 
-    def _page(self, request: Request, ward: Ward, step: str, status: int = 200, **values: str) -> Response:
-        given = {"typed": "", "mistake": "", "address": "", **values}
+    def _page(self, request: Request, ward: Ward, step: str, status: int = 200, **values: object) -> Response:
+        here = request.url.path if step == "form" else ""
+        given = {"typed": "", "mistake": "", "address": "", "others": [], "called": "", "here_path": here, **values}
         return page(
             request, self.site.render("subscribe.html", ward=ward, step=step, **given), status=status, cache="no-store"
         )
