@@ -50,6 +50,18 @@ class Phone:
 PHONE = Phone()
 
 
+@pytest.fixture
+def house(store: Store, tmp_path: Path, clock: FakeClock) -> House:
+    """Most of this is decided in Python: SQLite is enough."""
+    return build_house(store, tmp_path, clock)
+
+
+@pytest.fixture
+def any_house(any_store: Store, tmp_path: Path, clock: FakeClock) -> House:
+    """Where the rows decide: on both databases."""
+    return build_house(any_store, tmp_path, clock)
+
+
 class ScriptedSettings(BotSettings):
     token: str
 
@@ -133,7 +145,8 @@ async def told(house: House, clock: FakeClock, seconds: float = 6) -> list[str]:
 # ------------------------------------------------------------------ the cause
 
 
-def test_a_notice_stands_or_falls_with_its_cause(house: House) -> None:
+def test_a_notice_stands_or_falls_with_its_cause(any_house: House) -> None:
+    house = any_house
     with pytest.raises(RuntimeError), house.store.write() as session:
         outlets.pause(session, MACHINE, session.get_one(Outlet, house.outlet.id), "hỏng", house.desk.now())
         assert session.exec(select(Notice)).one().topic == "broken"
@@ -145,8 +158,9 @@ def test_a_notice_stands_or_falls_with_its_cause(house: House) -> None:
 
 
 async def test_the_approver_is_told_of_a_post_with_its_hour_channels_and_beginning(
-    house: House, clock: FakeClock
+    any_house: House, clock: FakeClock
 ) -> None:
+    house = any_house
     mine = bot(house)
     for who, chat in ((house.approver, "7001"), (house.editor, "7002"), (house.admin, "7003")):
         link(house, who, chat, mine)
@@ -267,7 +281,8 @@ async def test_each_chooses_what_to_be_told(house: House, clock: FakeClock) -> N
     assert await told(house, clock) == [] and states(house) == []
 
 
-async def test_a_hold_of_the_whole_city_is_told_once_to_the_city_s_account(house: House, clock: FakeClock) -> None:
+async def test_a_hold_of_the_whole_city_is_told_once_to_the_city_s_account(any_house: House, clock: FakeClock) -> None:
+    house = any_house
     now = house.desk.now()
     with house.store.write() as session:
         session.add(
@@ -321,9 +336,8 @@ async def test_access_that_wears_out_is_told_weekly_to_the_administrator(
     ],
 )  # fmt: skip
 async def test_every_answer_ends_in_an_honest_state(
-    any_store: Store, tmp_path: Path, clock: FakeClock, outcome: Outcome, state: str, sends: int
+    house: House, clock: FakeClock, outcome: Outcome, state: str, sends: int
 ) -> None:
-    house = build_house(any_store, tmp_path, clock)
     link(house, house.approver, "7001", bot(house))
     PHONE.outcomes = [outcome] * 20
     submitted(house)
@@ -351,8 +365,9 @@ async def test_who_blocked_one_bot_is_told_by_the_other(house: House, clock: Fak
 
 
 async def test_a_crash_between_wire_and_answer_leaves_it_unknown_and_not_sent_again(
-    house: House, clock: FakeClock
+    any_house: House, clock: FakeClock
 ) -> None:
+    house = any_house
     link(house, house.approver, "7001", bot(house))
     submitted(house)
 
@@ -384,7 +399,8 @@ async def test_a_copy_on_another_machine_tells_nobody_and_hears_nobody(house: Ho
     assert len(PHONE.typed) == 1
 
 
-async def test_after_a_restore_nobody_is_told_a_second_time(house: House, clock: FakeClock) -> None:
+async def test_after_a_restore_nobody_is_told_a_second_time(any_house: House, clock: FakeClock) -> None:
+    house = any_house
     link(house, house.approver, "7001", bot(house))
     submitted(house)
     await telling.tell(house.courier())
@@ -478,7 +494,8 @@ async def test_what_is_typed_is_heard_answered_and_its_place_kept(
     assert await listening.listen(house.courier()) == 1 and rows(house, ChatLink) == []
 
 
-async def test_two_processes_never_listen_to_one_bot_at_once(house: House, clock: FakeClock) -> None:
+async def test_two_processes_never_listen_to_one_bot_at_once(any_house: House, clock: FakeClock) -> None:
+    house = any_house
     bot(house)
     under_way: list[int] = []
     most: list[int] = []
