@@ -6,7 +6,7 @@ from sqlmodel import Session, col, select
 
 from campaigns import amendments, versions, views
 from campaigns.amend_steps import FOR_A_PERSON
-from campaigns.correcting import parts_in_words
+from campaigns.correcting import around_the_words, parts_in_words
 from campaigns.word_changes import Run, compared, pairs
 from channels.contract import Message
 from store.amendments import Amendment, AmendmentLine
@@ -98,6 +98,14 @@ def for_a_person(session: Session, ward: Ward) -> list[tuple[AmendmentLine, str,
 def _beside(session: Session, ward: Ward, line: AmendmentLine) -> Beside:
     delivery = views.mine(session, Delivery, line.delivery_id, ward.id or 0)
     message, old = versions.message_of(line), versions.before(session, delivery, line)
-    left, right = compared(parts_in_words(old) if old else "", parts_in_words(message) if message else "")
+    left, right = compared(*_both(old, message))
     outlet = views.mine(session, Outlet, delivery.outlet_id, ward.id or 0)
     return Beside(line, delivery, outlet, message, left, right)
+
+
+def _both(old: Message | None, new: Message | None) -> tuple[str, str]:
+    """The two texts, and below them what differs around the words (the source, the moment of an event)."""
+    before, after = (around_the_words(one) if one else [] for one in (old, new))
+    went, came = [one for one in before if one not in after], [one for one in after if one not in before]
+    left, right = ([parts_in_words(one)] if one else [] for one in (old, new))
+    return "\n\n".join([*left, *went]), "\n\n".join([*right, *came])

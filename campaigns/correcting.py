@@ -4,6 +4,7 @@ Pictures and clips stay as they were published; only words change. A post that w
 number, because a correction never makes a new visible post.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -26,6 +27,9 @@ from store.vault import SealBroken
 NO_ID = "Lượt này không có mã bài trên nền tảng nên không sửa tự động được. Hãy mở kênh, sửa bài ở đó."
 LETTERS = "Tin đã đến từng người nhận nên không sửa được. Hãy soạn một tin đính chính và gửi tới cùng kênh."
 DRAWN = "Ảnh bìa đã đăng giữ nguyên chữ cũ; nếu chữ trên ảnh cũng sai, hãy gỡ bài và đăng lại."
+
+_REPEATED = frozenset({"html"})
+"""What of a message's extras only says its words once more."""
 
 
 class Words(BaseModel):
@@ -115,6 +119,22 @@ def parts_in_words(message: Message) -> str:
     return "\n\n".join(filter(None, (_plain(part) for part in message.parts)))
 
 
+def around_the_words(message: Message) -> list[str]:
+    """What else a reader is told of a message: its source, its author, when and where an event is."""
+    return list(_texts({name: value for name, value in message.extra.items() if name not in _REPEATED}))
+
+
+def _texts(value: Any) -> Iterator[str]:
+    if isinstance(value, dict):
+        for one in value.values():
+            yield from _texts(one)
+    elif isinstance(value, list | tuple):
+        for one in value:
+            yield from _texts(one)
+    elif isinstance(value, str) and value.strip():
+        yield value
+
+
 def _amended(around: Scene, words: Words) -> Scene:
     post = Post(**around.post.model_dump())
     post.title, post.summary, post.body, post.fields = words.title, words.summary, words.body, dict(words.fields)
@@ -182,8 +202,8 @@ def _problems(before: Message, after: Message, speaker: Channel) -> list[Problem
     return [problem.model_copy(update={"text": f"{speaker.name}: {problem.text}"}) for problem in found]
 
 
-def _said(message: Message) -> list[tuple[str, str, str]]:
-    return [(part.title, part.summary, part.body) for part in message.parts]
+def _said(message: Message) -> tuple[list[tuple[str, str, str]], list[str]]:
+    return [(part.title, part.summary, part.body) for part in message.parts], around_the_words(message)
 
 
 def _plain(part: Part) -> str:

@@ -2,9 +2,10 @@
 
 import pytest
 
-from campaigns import amend_steps, freezing
+from campaigns import amend_steps, amendment_views, freezing
 from campaigns.amend_steps import Line, Next
 from campaigns.word_changes import Run, compared, pairs
+from channels.contract import Message, Part
 from store.amendments import Amendment, AmendmentLine
 from store.tables import AuditEvent, Delivery
 from tests.web import furnished
@@ -173,6 +174,13 @@ async def test_the_neighbour_ward_sees_nothing_of_it(scene: Scene, visitor: Clie
         assert (await _sent(neighbour, row)).status_code == 404
     async with visitor() as nobody:
         assert (await nobody.get(f"/quan-tri/dinh-chinh/{made.id}")).status_code == 303
+
+
+def test_what_stands_around_the_words_is_compared_too() -> None:
+    said = Message(kind="website", key="k", parts=(Part(body="<p>Bà con nhớ.</p>", format="html"),))
+    old = said.model_copy(update={"extra": {"source": {"name": "Sở A", "url": None}, "topics": ["Tin"]}})
+    new = said.model_copy(update={"extra": {"source": {"name": "Sở B", "url": None}, "topics": ["Tin"]}})
+    assert amendment_views._both(old, new) == ("Bà con nhớ.\n\nSở A", "Bà con nhớ.\n\nSở B")
 
 
 def test_words_that_differ_are_marked_and_nothing_is_lost() -> None:
