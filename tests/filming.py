@@ -15,7 +15,11 @@ from channels.rehearsing import MemoryShelf
 @cache
 def film(seconds: float = 2, size: str = "320x180", form: str = "mp4", *more: str, sound: bool = True) -> bytes:
     """A film of so many seconds in ``form`` (mp4, mov, webm); ``more`` are options for the output."""
-    coded = ("-c:v", "libvpx", "-b:v", "200k") if form == "webm" else ("-c:v", "libx264", "-preset", "ultrafast", "-crf", "35")
+    coded = (
+        ("-c:v", "libvpx", "-b:v", "200k")
+        if form == "webm"
+        else ("-c:v", "libx264", "-preset", "ultrafast", "-crf", "35")
+    )
     tone = ("-f", "lavfi", "-i", f"sine=440:duration={seconds}") if sound else ()
     given = ("-f", "lavfi", "-i", f"testsrc2=size={size}:rate=25:duration={seconds}", *tone)
     return _made(f"film.{form}", *given, *coded, "-pix_fmt", "yuv420p", *more)
