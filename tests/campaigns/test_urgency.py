@@ -75,7 +75,7 @@ def test_what_was_approved_before_there_were_classes_keeps_its_digest(house: Hou
         plain = approving.digest_of(session, kept)
         ward, campaign = kept.ward_id, kept.campaign_id
         assert kept.due_at is not None
-        before = approving._sha(
+        before = approving.sha(
             [
                 ward, campaign, kept.title, kept.summary, kept.body, kept.fields, kept.link, kept.source_name, kept.source_url,
                 kept.card, kept.card_words, None, None, kept.due_at.isoformat(), kept.grace_minutes, [[house.outlet.id, None]],
