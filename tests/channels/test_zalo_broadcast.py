@@ -32,9 +32,9 @@ def rules(monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, Any]]:
     monkeypatch.setattr(Broadcasts, "_fault", fault)
     account = shown_by_twin.account
 
-    def told_of(name: str, given: Broadcasts) -> dict[str, Any]:
+    def told_of(name: str, given: Broadcasts, gained: int) -> dict[str, Any]:
         given.__dict__.update(said)
-        return account(name, given)
+        return account(name, given, gained)
 
     monkeypatch.setattr(shown_by_twin, "account", told_of)
     yield said
