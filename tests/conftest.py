@@ -24,7 +24,7 @@ def pytest_runtest_logreport(report: pytest.TestReport) -> None:
 
 def pytest_sessionfinish(session: pytest.Session) -> None:
     """``make test`` has installed every tool: there, whatever is left out for want of one is a failure."""
-    if _without_tools and os.environ.get("LANTOA_EVERY_TEST"):
+    if _without_tools and os.environ.get("EVERY_TEST"):
         session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
 
