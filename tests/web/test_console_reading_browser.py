@@ -23,6 +23,7 @@ def test_a_word_is_mended_and_an_own_reading_is_kept(browser: Browser, house: tu
     page.fill("#f-body", "Họp lúc 19h30 tại XQZT, mời bà con đến dự.")
     reading = page.locator("section.reading")
     expect(reading).to_contain_text("mười chín giờ ba mươi phút", timeout=PATIENCE)
+    page.wait_for_timeout(4000)  # until the last refresh of the previews after typing has come
     word = reading.locator("li", has_text="XQZT")
     word.locator("input[type=text], input:not([type])").fill("nhà văn quán")
     word.get_by_role("button", name="Lưu vào từ điển").click()
