@@ -23,17 +23,17 @@ def test_a_word_is_mended_and_an_own_reading_is_kept(browser: Browser, house: tu
     page.fill("#f-body", "Họp lúc 19h30 tại XQZT, mời bà con đến dự.")
     reading = page.locator("section.reading")
     expect(reading).to_contain_text("mười chín giờ ba mươi phút", timeout=PATIENCE)
-    page.wait_for_timeout(4000)  # until the last refresh of the previews after typing has come
     word = reading.locator("li", has_text="XQZT")
     word.locator("input[type=text], input:not([type])").fill("nhà văn quán")
     word.get_by_role("button", name="Lưu vào từ điển").click()
-    expect(page.locator("#previews")).to_contain_text("Đã lưu «XQZT» đọc là «nhà văn quán»", timeout=PATIENCE)
+    expect(page.locator("#told")).to_contain_text("Đã lưu «XQZT» đọc là «nhà văn quán»", timeout=PATIENCE)
     expect(reading).to_contain_text("tại nhà văn quán, mời bà con")
     page.locator(".reading__own summary").click()
     page.locator(".reading__own textarea").fill(OWN)
     page.fill("#f-summary", "Tối nay họp dân")
     expect(reading).to_contain_text("Đã sửa tay", timeout=PATIENCE)
     expect(page.locator(".reading__own textarea")).to_have_value(OWN)
+    expect(page.locator("#told")).to_contain_text("Đã lưu «XQZT»")  # a refresh of the previews leaves it
     with page.expect_navigation():
         page.get_by_role("button", name="Lưu lời đọc").click()
     expect(page.locator(".reading__own textarea")).to_have_value(OWN)
