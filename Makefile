@@ -55,7 +55,7 @@ run: setup ## the demo of both wards at http://127.0.0.1:8000/quan-tri
 demo: run
 
 test: dev browser tools ## every test, on SQLite and PostgreSQL, in a real browser
-	EVERY_TEST=1 $(BIN)/python -m pytest
+	EVERY_TEST=1 $(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile
 
 lint: dev
 	$(BIN)/ruff format --check .
