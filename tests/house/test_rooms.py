@@ -40,7 +40,7 @@ NOT_A_KIND = {
 }
 #: pages that cannot do without the word
 ON_PAGES = {
-    ("web/public/templates/front.html", "website"),  # og:type (https://ogp.me/#no_vertical)
+    ("web/public/templates/share.html", "website"),  # og:type (https://ogp.me/#no_vertical)
     ("web/public/templates/subscribe.html", "email"),  # the kind of input field (HTML)
     ("web/public/templates/layout.html", "website"),  # the ward's own web address
     ("web/templates/console/template_edit.html", "loudspeaker"),  # how a block for one channel is written

@@ -22,6 +22,7 @@ from web.public.hearing import Hearing
 from web.public.links import Links
 from web.public.pages import Pages, not_found
 from web.public.publishing import Publishing
+from web.public.share_cards import ShareCards
 from web.public.site import Site
 from web.public.subscribing import Subscribing
 
@@ -57,6 +58,7 @@ def build(
         Publishing(site),
         Subscribing(site),
         Hearing(site),
+        ShareCards(site),
         Pages(site),
     )
     app = Starlette(

@@ -9,9 +9,11 @@ from starlette.routing import BaseRoute, Route
 
 from campaigns import broadcasts
 from store.tables import Broadcast
+from web.public import share_cards
 from web.public.answers import page
+from web.public.card_words import BROADCASTS
 from web.public.pages import Sheet
-from web.public.sharing import broadcast_data
+from web.public.sharing import broadcast_data, page_data
 from web.public.site import Site, row_id
 
 WARD = "{ward:str}"
@@ -33,7 +35,10 @@ class Broadcasts:
         with self.site.store.read() as session:
             ward = self.site.ward(session, request)
             found = broadcasts.listing(session, row_id(ward))
-            body = self.site.render("broadcasts.html", ward=ward, sheet=_sheet(request, found))
+            shown = share_cards.of_page(self.site, session, ward, BROADCASTS)
+            told = page_data(self.site, ward, "Bản tin phát thanh", BROADCASTS, shown)
+            sheet = _sheet(request, found)
+            body = self.site.render("broadcasts.html", ward=ward, sheet=sheet, shown=shown, linked_data=told)
         return page(request, body)
 
     def one(self, request: Request) -> Response:
@@ -43,8 +48,9 @@ class Broadcasts:
             found = broadcasts.one(session, row_id(ward), request.path_params["number"])
             if found is None:
                 raise HTTPException(404)
-            linked_data = broadcast_data(self.site, ward, found)
-            body = self.site.render("broadcast.html", ward=ward, said=found, linked_data=linked_data)
+            shown = share_cards.of_page(self.site, session, ward, f"{BROADCASTS}/{found.delivery_id}")
+            linked_data = broadcast_data(self.site, ward, found, shown)
+            body = self.site.render("broadcast.html", ward=ward, said=found, shown=shown, linked_data=linked_data)
         return page(request, body)
 
 

@@ -12,7 +12,10 @@ from campaigns import articles, occasions
 from campaigns.occasions import Occasion
 from content import calendars
 from store.tables import Ward
+from web.public import share_cards
 from web.public.answers import FEED, file, page
+from web.public.card_words import EVENTS
+from web.public.sharing import page_data
 from web.public.site import Site, row_id
 
 WARD = "{ward:str}"
@@ -39,9 +42,13 @@ class Events:
             ward = self.site.ward(session, request)
             catalogue = self.site.catalogue(session, ward)
             every = occasions.every(catalogue)
+            shown = share_cards.of_page(self.site, session, ward, EVENTS)
+            told = page_data(self.site, ward, f"Sự kiện {ward.name}", EVENTS, shown)
             body = self.site.render(
                 "events.html",
                 ward=ward,
+                shown=shown,
+                linked_data=told,
                 catalogue=catalogue,
                 coming=occasions.to_come(every, now),
                 over=occasions.over(every, now)[:20],

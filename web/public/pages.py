@@ -15,8 +15,11 @@ from campaigns import articles, occasions
 from campaigns.catalogue import QUERY_LIMIT, Catalogue, Entry
 from content.text import squeeze
 from store.tables import Article, Ward
+from web.public import share_cards
 from web.public.answers import page
-from web.public.sharing import linked_data
+from web.public.card_words import FRONT, TOPIC
+from web.public.share_cards import Shown
+from web.public.sharing import linked_data, page_data
 from web.public.site import Site, row_id, says_first
 
 PER_PAGE = 12
@@ -61,7 +64,7 @@ class Pages:
     def wards(self, request: Request) -> Response:
         """Every ward of the installation."""
         with self.site.store.read() as session:
-            return page(request, self.site.render("wards.html", wards=articles.wards(session), ward=None))
+            return page(request, self._wards(session))
 
     def to_front(self, request: Request) -> Response:
         """An address that was typed without its last slash."""
@@ -73,14 +76,17 @@ class Pages:
         with self.site.store.read() as session:
             ward, catalogue = self._opened(session, request)
             newest = catalogue.entries[:ON_FRONT]
-            return self._page(request, "front.html", ward, catalogue, newest=newest)
+            shown = share_cards.of_page(self.site, session, ward, FRONT)
+            told = page_data(self.site, ward, f"Trang thông tin {ward.name}", "", shown)
+            return self._page(request, "front.html", ward, catalogue, newest=newest, shown=shown, linked_data=told)
 
     def archive(self, request: Request) -> Response:
         """All articles, newest first, in sheets."""
         with self.site.store.read() as session:
             ward, catalogue = self._opened(session, request)
             sheet = _sheet(request, list(catalogue.entries))
-            return self._page(request, "archive.html", ward, catalogue, sheet=sheet)
+            shown = share_cards.of_page(self.site, session, ward, FRONT)
+            return self._page(request, "archive.html", ward, catalogue, sheet=sheet, shown=shown)
 
     def topic(self, request: Request) -> Response:
         """The articles of one topic."""
@@ -90,7 +96,12 @@ class Pages:
             if topic is None:
                 raise HTTPException(404)
             sheet = _sheet(request, catalogue.under(topic.slug))
-            return self._page(request, "topic.html", ward, catalogue, topic=topic, sheet=sheet)
+            place = f"{TOPIC}/{topic.slug}"
+            shown = share_cards.of_page(self.site, session, ward, place)
+            told = page_data(self.site, ward, topic.name, place, shown)
+            return self._page(
+                request, "topic.html", ward, catalogue, topic=topic, sheet=sheet, shown=shown, linked_data=told
+            )
 
     def search(self, request: Request) -> Response:
         """The articles that have every word of ``q``."""
@@ -104,7 +115,8 @@ class Pages:
         """Who publishes the site, what it counts, how it can be followed and reached."""
         with self.site.store.read() as session:
             ward, catalogue = self._opened(session, request)
-            return self._page(request, "about.html", ward, catalogue)
+            shown = share_cards.of_page(self.site, session, ward, FRONT)
+            return self._page(request, "about.html", ward, catalogue, shown=shown)
 
     def article(self, request: Request) -> Response:
         """One article; 410 when it was taken down."""
@@ -116,9 +128,14 @@ class Pages:
                 raise HTTPException(404)
             if article.withdrawn_at is not None:
                 return self._gone(request, ward, catalogue)
-            return self._article(request, ward, catalogue, article)
+            shown = share_cards.of_article(self.site, session, ward, article)
+            return self._article(request, ward, catalogue, article, shown)
 
-    def _article(self, request: Request, ward: Ward, catalogue: Catalogue, article: Article) -> Response:
+    def _wards(self, session: Session) -> str:
+        shown = share_cards.of_every_ward(self.site)
+        return self.site.render("wards.html", wards=articles.wards(session), ward=None, shown=shown)
+
+    def _article(self, request: Request, ward: Ward, catalogue: Catalogue, article: Article, shown: Shown) -> Response:
         self.site.count(request, ward, "article", article.key)
         entry = next((entry for entry in catalogue.entries if entry.key == article.key), None)
         occasion = occasions.of_entry(entry) if entry else None
@@ -134,7 +151,8 @@ class Pages:
             more=_related(catalogue, article),
             occasion=occasion,
             is_over=occasion is not None and occasion.over_at <= self.site.now(),
-            linked_data=linked_data(self.site, ward, article, occasion),
+            shown=shown,
+            linked_data=linked_data(self.site, ward, article, shown, occasion),
         )
         return page(request, body)
 

@@ -11,6 +11,7 @@ from markupsafe import Markup
 from campaigns import articles
 from campaigns.occasions import Occasion
 from store.tables import Article, Broadcast, Ward
+from web.public.share_cards import Shown
 from web.public.site import Site
 
 # Inside <script> no character reference is read, so what could end the element is written as a JSON escape
@@ -18,7 +19,7 @@ from web.public.site import Site
 _ESCAPES = {"<": "\\u003c", ">": "\\u003e", "&": "\\u0026", "\u2028": "\\u2028", "\u2029": "\\u2029"}
 
 
-def linked_data(site: Site, ward: Ward, article: Article, occasion: Occasion | None = None) -> Markup:
+def linked_data(site: Site, ward: Ward, article: Article, shown: Shown, occasion: Occasion | None = None) -> Markup:
     """The article as https://schema.org/NewsArticle, with the event that it tells of, safe inside a script element."""
     described: dict[str, Any] = {
         "@context": "https://schema.org",
@@ -34,10 +35,8 @@ def linked_data(site: Site, ward: Ward, article: Article, occasion: Occasion | N
         "publisher": _publisher(site, ward),
         "keywords": article.topics,
         "isAccessibleForFree": True,
+        "image": _images(site, article, shown),
     }
-    if article.picture:
-        images = [_image(site, picture) for picture in (article.picture, *article.gallery)]
-        described["image"] = images if article.gallery else images[0]
     if article.clip:
         described["video" if article.clip["kind"] == "video" else "audio"] = _clip(site, article)
     if told := articles.corrections(article):
@@ -46,10 +45,10 @@ def linked_data(site: Site, ward: Ward, article: Article, occasion: Occasion | N
         ]
     if article.source_url:
         described["isBasedOn"] = article.source_url
-    return script_safe([described, _event(site, ward, article, occasion)] if occasion else described)
+    return script_safe([described, _event(site, ward, article, shown, occasion)] if occasion else described)
 
 
-def _event(site: Site, ward: Ward, article: Article, occasion: Occasion) -> dict[str, Any]:
+def _event(site: Site, ward: Ward, article: Article, shown: Shown, occasion: Occasion) -> dict[str, Any]:
     """https://schema.org/Event, as search engines show it."""
     told: dict[str, Any] = {
         "@context": "https://schema.org",
@@ -63,12 +62,26 @@ def _event(site: Site, ward: Ward, article: Article, occasion: Occasion) -> dict
         "url": site.address(ward, article.slug),
         "organizer": _publisher(site, ward),
         "isAccessibleForFree": True,
+        "image": shown.url,
     }
-    told |= {"endDate": occasion.ends_at.isoformat()} if occasion.ends_at else {}
-    return told | ({"image": site.picture_url(article.picture)} if article.picture else {})
+    return told | ({"endDate": occasion.ends_at.isoformat()} if occasion.ends_at else {})
 
 
-def broadcast_data(site: Site, ward: Ward, said: Broadcast) -> Markup:
+def page_data(site: Site, ward: Ward, name: str, place: str, shown: Shown) -> Markup:
+    """A page that lists others, as https://schema.org/CollectionPage."""
+    told = {
+        "@context": "https://schema.org",
+        "@type": "CollectionPage",
+        "name": name,
+        "inLanguage": "vi",
+        "url": site.address(ward, place),
+        "publisher": _publisher(site, ward),
+        "image": shown.described(),
+    }
+    return script_safe(told)
+
+
+def broadcast_data(site: Site, ward: Ward, said: Broadcast, shown: Shown) -> Markup:
     """A broadcast as https://schema.org/AudioObject with its transcript."""
     told: dict[str, Any] = {
         "@context": "https://schema.org",
@@ -79,11 +92,17 @@ def broadcast_data(site: Site, ward: Ward, said: Broadcast) -> Markup:
         "transcript": said.transcript,
         "url": site.address(ward, f"phat-thanh/{said.delivery_id}"),
         "publisher": _publisher(site, ward),
+        "image": shown.described(),
     }
     if said.sha256:
         told |= {"contentUrl": f"{site.base_url}/tep/{said.sha256}", "encodingFormat": "audio/mpeg"}
         told |= {"duration": f"PT{said.seconds}S"}
     return script_safe(told)
+
+
+def _images(site: Site, article: Article, shown: Shown) -> Any:
+    more = [_image(site, picture) for picture in article.gallery]
+    return [shown.described(), *more] if more else shown.described()
 
 
 def _image(site: Site, picture: dict[str, Any]) -> dict[str, Any]:
