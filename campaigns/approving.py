@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 
 from sqlmodel import Session, col, select
 
-from campaigns import clips, photos, recipients, repeating, urgency
+from campaigns import announcing, clips, photos, recipients, repeating, urgency
 from campaigns.audit import Actor, record
 from campaigns.histories import snapshot
 from campaigns.people import Action, Mistake, require
@@ -36,7 +36,7 @@ def digest_of(session: Session, post: Post) -> str:
             post.source_url, post.card, post.card_words, shots[0].media.sha256 if shots else None,
             template.digest if template else None, post.due_at.astimezone(UTC).isoformat() if post.due_at else None,
             post.grace_minutes, [[variant.outlet_id, variant.body] for variant in variants], *_unusual(post), *_pictures(shots),
-            *clips.digest_of(clips.of_post(session, post)), *_readings(variants),
+            *clips.digest_of(clips.of_post(session, post)), *_readings(variants), *_announced(variants),
         ]
     )  # fmt: skip
 
@@ -56,6 +56,11 @@ def _unusual(post: Post) -> list[dict[str, object]]:
 def _readings(variants: Sequence[Variant]) -> list[dict[str, object]]:
     found = [[one.outlet_id, one.reading, one.reading_of] for one in variants if one.reading]
     return [{"readings": found}] if found else []
+
+
+def _announced(variants: Sequence[Variant]) -> list[dict[str, object]]:
+    found = [[one.outlet_id, one.announce] for one in variants if one.announce is not None]
+    return [{"announce": found}] if found else []
 
 
 def _pictures(shots: tuple[Shot, ...]) -> list[dict[str, object]]:
@@ -92,6 +97,8 @@ def approve(session: Session, by: Actor, post: Post, seen: str, now: datetime) -
         raise Mistake("Giờ đăng đã qua. Hãy trả lại để biên tập viên chọn giờ khác.")
     if repeated := repeating.errors(session, post, now):
         raise Mistake(f"{repeated[0].text} Hãy trả lại để biên tập viên xem lại.")
+    if spent := announcing.errors(session, post, now):
+        raise Mistake(f"{spent[0].text} Muốn vậy, hãy trả lại bài cho biên tập viên.")
     post.digest = digest_of(session, post)
     post.state, post.approver_id, post.approved_at, post.updated_at = "approved", by.user_id, now, now
     session.add(post)

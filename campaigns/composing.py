@@ -164,8 +164,14 @@ def message(around: Scene, outlet: Outlet, speaker: Channel, key: str, link: str
     made = document(around, outlet)
     if link is not None:
         made = replace(made, link=link)
-    said = _said(around, made, speaker, key, files)
+    said = _announced(around, outlet, speaker, _said(around, made, speaker, key, files))
     return said.model_copy(update={"pin": True}) if around.post.pin and Capability.PIN in speaker.capabilities else said
+
+
+def _announced(around: Scene, outlet: Outlet, speaker: Channel, said: Message) -> Message:
+    """As the post's own choice has it; without one, as the outlet is set."""
+    chosen = around.variants.get(outlet.id or 0)
+    return said if chosen is None or chosen.announce is None else speaker.announced(said, chosen.announce)
 
 
 def _said(around: Scene, made: Document, speaker: Channel, key: str, files: Files) -> Message:

@@ -188,6 +188,7 @@ def _message(around: Scene, row: Delivery, outlet: Outlet, before: Message, spea
         said = speaker.render_clip(made, row.key, first.clip, first.pictures)
     else:
         said = speaker.render(made, row.key, first.pictures)
+    said = speaker.announced(said, speaker.announces(before))
     return said.model_copy(update={"due_at": row.due_at, "pin": before.pin})
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from sqlmodel import Session, col, delete, select
 
-from campaigns import clips, composing, dictionary, photos, repeating, urgency
+from campaigns import announcing, clips, composing, dictionary, photos, repeating, urgency
 from campaigns.audit import Actor, record
 from campaigns.drafts import Draft as Draft
 from campaigns.drafts import DraftPicture as DraftPicture
@@ -15,7 +15,7 @@ from campaigns.outlets import Desk
 from campaigns.people import Action, Mistake, require
 from campaigns.photos import Shot
 from campaigns.timetable import TimetableMistake, local, moment, passed, quiet
-from channels.contract import Limits, Message, Problem
+from channels.contract import Message, Problem
 from channels.registry import channel
 from content.document import plain
 from content.pictures import PictureMistake
@@ -28,7 +28,9 @@ from store.vault import SealBroken
 
 PREVIEW_KEY = "xemtruoc00"
 APART = " · "
-_ELSEWHERE = frozenset({"day", "clock", "outlet_ids", "own_words", "readings", "pictures", "clip_id", "clip_about"})
+_ELSEWHERE = frozenset(
+    {"day", "clock", "outlet_ids", "own_words", "readings", "pictures", "clip_id", "clip_about", "announce"}
+)
 
 
 class Stale(Mistake):
@@ -39,7 +41,8 @@ class Stale(Mistake):
 class Preview:
     """A post as one outlet will show it, with everything that is wrong there.
 
-    ``pictures`` says how many it takes of several, ``clip`` what becomes of a video or sound, ``pin`` whether it is pinned.
+    ``pictures`` says how many it takes of several, ``clip`` what becomes of a video or sound, ``pin`` whether it is pinned,
+    ``announce`` whether followers are told.
     """
 
     outlet: Outlet
@@ -48,6 +51,7 @@ class Preview:
     pictures: str = ""
     clip: str = ""
     pin: str = ""
+    announce: str = ""
 
 
 def save(
@@ -99,6 +103,7 @@ def draft_of(session: Session, post: Post, ward: Ward) -> Draft:
         outlet_ids=[variant.outlet_id for variant in variants],
         own_words={variant.outlet_id: variant.body for variant in variants if variant.body},
         readings={one.outlet_id: DraftReading(text=one.reading, of=one.reading_of) for one in variants if one.reading},
+        announce={one.outlet_id: one.announce for one in variants if one.announce is not None},
     )
 
 
@@ -145,7 +150,8 @@ def imagined(session: Session, by: Actor, ward: Ward, draft: Draft, now: datetim
 
 def problems(session: Session, post: Post, ward: Ward, now: datetime) -> list[Problem]:
     """Everything that keeps a post from being submitted, apart from the channels' own limits."""
-    return wrong(composing.scene(session, post), now) + repeating.errors(session, post, now)
+    found = wrong(composing.scene(session, post), now) + repeating.errors(session, post, now)
+    return found + announcing.errors(session, post, now)
 
 
 def wrong(around: composing.Scene, now: datetime) -> list[Problem]:
@@ -188,6 +194,7 @@ def submit(session: Session, by: Actor, post: Post, ward: Ward, desk: Desk, now:
     require(by, Action.WRITE, post.ward_id)
     if post.state not in ("draft", "returned"):
         raise Mistake("Bài này đã gửi duyệt rồi.")
+    announcing.settle(session, post)
     errors = [p for p in problems(session, post, ward, now) if p.level == "error"]
     if not errors:
         errors = [p for preview in previews(session, post, desk) for p in preview.problems if p.level == "error"]
@@ -211,22 +218,12 @@ def _preview(around: composing.Scene, outlet: Outlet, desk: Desk) -> Preview:
         problem.model_copy(update={"text": f"{channel(outlet.kind).name}: {problem.text}"})
         for problem in speaker.validate(made)
     ]
-    told = clips.fate(around.clip, made, speaker), clips.pinned(made, around.post.pin, speaker)
-    return Preview(outlet, made, named, _taken(around, speaker.limits, made), *told)
-
-
-def _taken(around: composing.Scene, limits: Limits, made: Message) -> str:
-    """Which of a post's photos the outlet shows, where there are any and it does not show them all."""
-    count = len(around.shots)
-    takes = min(count, limits.pictures) if limits.picture else 0
-    if made.parts[0].clip:
-        takes = min(takes, len(made.parts[0].pictures))
-    if takes == count:
-        return f"Đăng đủ {count} ảnh." if count > 1 else ""
-    if not takes:
-        return "Kênh này không đăng ảnh."
-    left = "ảnh 2" if count == 2 else f"ảnh {takes + 1}" if takes + 1 == count else f"ảnh {takes + 1} đến {count}"
-    return f"Kênh này đăng {takes}/{count} ảnh; {left} không được đăng ở đây."
+    told = (
+        clips.fate(around.clip, made, speaker),
+        clips.pinned(made, around.post.pin, speaker),
+        announcing.fate(made, speaker, outlet),
+    )
+    return Preview(outlet, made, named, photos.taken(around.shots, made, speaker.limits), *told)
 
 
 def _timing(post: Post, ward: Ward, now: datetime) -> list[Problem]:
@@ -293,7 +290,7 @@ def _variant(ward_id: int, post_id: int, outlet_id: int, draft: Draft) -> Varian
     reading = draft.readings.get(outlet_id, DraftReading())
     return Variant(
         ward_id=ward_id, post_id=post_id, outlet_id=outlet_id, body=nfc(draft.own_words.get(outlet_id, "")).strip() or None,
-        reading=reading.text or None, reading_of=reading.of if reading.text else "",
+        reading=reading.text or None, reading_of=reading.of if reading.text else "", announce=draft.announce.get(outlet_id),
     )  # fmt: skip
 
 
@@ -334,7 +331,14 @@ def _same(kept: Draft, draft: Draft) -> bool:
     def said(one: Draft) -> dict[str, Any]:
         words = {id: text.strip() for id, text in one.own_words.items() if text.strip() and id in one.outlet_ids}
         readings = {id: reading for id, reading in one.readings.items() if reading.text and id in one.outlet_ids}
-        return {**one.model_dump(), "outlet_ids": set(one.outlet_ids), "own_words": words, "readings": readings}
+        told = {id: wanted for id, wanted in one.announce.items() if id in one.outlet_ids}
+        return {
+            **one.model_dump(),
+            "outlet_ids": set(one.outlet_ids),
+            "own_words": words,
+            "readings": readings,
+            "announce": told,
+        }
 
     return said(kept) == said(draft)
 

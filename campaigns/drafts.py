@@ -45,6 +45,7 @@ class Draft(BaseModel):
 
     ``grace_minutes`` is how late it may still go out (None: as its urgency says); ``repeat_ok`` that this very text may
     go where it has been before. An urgent post may leave day and clock empty: it is due when it is approved.
+    ``announce`` is, by outlet, whether its followers are told; an outlet that is not named does as it is set.
     """
 
     model_config = ConfigDict(extra="forbid")
@@ -70,6 +71,7 @@ class Draft(BaseModel):
     outlet_ids: list[int] = Field(default_factory=list)
     own_words: dict[int, str] = Field(default_factory=dict)
     readings: dict[int, DraftReading] = Field(default_factory=dict)
+    announce: dict[int, bool] = Field(default_factory=dict)
     grace_minutes: int | None = Field(default=None, ge=1, le=urgency.LONGEST_GRACE_MINUTES)
     urgency: str = urgency.NORMAL
     repeat_ok: bool = False

@@ -24,6 +24,7 @@ _LABELS = {
     "outlets": "Kênh",
     "own_words": "Lời riêng cho kênh",
     "readings": "Lời đọc đã sửa",
+    "announce": "Gửi thông báo",
     "urgency": "Mức",
     "grace": "Hạn đăng bù",
     "repeat_ok": "Đăng lại nội dung cũ",
@@ -114,6 +115,9 @@ def snapshot(session: Session, post: Post) -> dict[str, Any]:
         "own_words": {str(variant.outlet_id): variant.body for variant in variants if variant.body},
         "readings": {str(variant.outlet_id): variant.reading for variant in variants if variant.reading},
         "clip": _clip(session, post),
+        "announce": {
+            str(one.outlet_id): "có" if one.announce else "không" for one in variants if one.announce is not None
+        },
         **_unusual(post),
     }
 
@@ -164,7 +168,7 @@ def changes(session: Session, ward_id: int, post: Post) -> list[Change] | None:
 def _said(key: str, value: Any, names: dict[int, str]) -> str:
     if key == "outlets":
         return ", ".join(names.get(id, f"kênh {id}") for id in value or [])
-    if key in ("own_words", "readings"):
+    if key in ("own_words", "readings", "announce"):
         return "\n".join(f"{names.get(int(id), id)}: {text}" for id, text in (value or {}).items())
     if isinstance(value, dict):
         return "\n".join(

@@ -13,7 +13,7 @@ from sqlmodel import Session, col, select
 
 from campaigns.audit import Actor, record
 from campaigns.people import Action, require
-from channels.contract import Picture, PictureSpec
+from channels.contract import Limits, Message, Picture, PictureSpec
 from content.pictures import fit, open_upload, view
 from store.files import Files
 from store.tables import Media, Post, PostPicture
@@ -105,3 +105,17 @@ def _made(files: Files, sha256: str, original: str, spec: PictureSpec) -> Pictur
     raw = files.read(original).removeprefix(_ORIGINAL) if original else files.read(sha256)
     made = fit(raw, spec)
     return Picture(sha256=files.put(made.bytes), mime=made.mime, width=made.width, height=made.height, alt="")
+
+
+def taken(shots: tuple[Shot, ...], made: Message, limits: Limits) -> str:
+    """Which of a post's photos the outlet shows, where there are any and it does not show them all."""
+    count = len(shots)
+    takes = min(count, limits.pictures) if limits.picture else 0
+    if made.parts[0].clip:
+        takes = min(takes, len(made.parts[0].pictures))
+    if takes == count:
+        return f"Đăng đủ {count} ảnh." if count > 1 else ""
+    if not takes:
+        return "Kênh này không đăng ảnh."
+    left = "ảnh 2" if count == 2 else f"ảnh {takes + 1}" if takes + 1 == count else f"ảnh {takes + 1} đến {count}"
+    return f"Kênh này đăng {takes}/{count} ảnh; {left} không được đăng ở đây."

@@ -16,7 +16,7 @@ from typing import Any
 from sqlalchemy.exc import OperationalError
 from sqlmodel import Session, col, select
 
-from campaigns import urgency
+from campaigns import announcing, urgency
 from campaigns.approving import digest_of, rule_digest
 from campaigns.audit import MACHINE, record
 from campaigns.timetable import (
@@ -155,7 +155,8 @@ def _occur(session: Session, rule: Rule, ward: Ward, at: datetime, now: datetime
     session.add(post)
     session.flush()
     for outlet_id in rule.outlet_ids:
-        session.add(Variant(ward_id=rule.ward_id, post_id=post.id or 0, outlet_id=outlet_id))
+        told = announcing.usual(session, outlet_id)
+        session.add(Variant(ward_id=rule.ward_id, post_id=post.id or 0, outlet_id=outlet_id, announce=told))
     session.flush()
     post.digest = digest_of(session, post)
     post.state, post.approver_id, post.approved_at = "approved", rule.approver_id, rule.approved_at

@@ -2,11 +2,12 @@
 
 A trial is no delivery: no post, no figures, no report counts it. The audit log is its only memory, written in the same
 transaction as what it changes at the outlet (the reserved slot, the health). A trial is never taken up again by itself:
-one that the program left in the middle is shown as such, and a person looks.
+one that the program left in the middle is shown as such, and a person looks. What may be left of it on the platform is
+taken down again when a person asks («Gỡ lại»), each time once, on record before and after.
 """
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta
 
 from sqlmodel import Session, col, func, select, text
@@ -20,6 +21,7 @@ from store.tables import AuditEvent, Delivery, Instance, Outlet, Ward
 
 LEASE = timedelta(minutes=5)
 BEGUN, WIRE, ANSWERED, ENDED = (f"outlet.trial_{what}" for what in ("begun", "wire", "answered", "ended"))
+REMOVING, REMOVED = "outlet.trial_removing", "outlet.trial_removed"
 
 
 @dataclass(frozen=True)
@@ -34,9 +36,10 @@ class Step:
 
 @dataclass(frozen=True)
 class Trial:
-    """One test publication as the log tells it; ``state`` is running, ended, or broken (nobody wrote its end).
+    """One test publication as the log tells it; ``state`` is running, removing, ended, or broken (nobody wrote its end).
 
-    ``left`` says whether it may still be on the platform: no, yes or maybe.
+    ``left`` says whether it may still be on the platform: no, yes or maybe; ``removals`` counts how often a person had
+    it taken down again.
     """
 
     number: int
@@ -46,6 +49,13 @@ class Trial:
     steps: tuple[Step, ...] = ()
     url: str = ""
     left: str = "no"
+    remote_id: str = ""
+    removals: int = 0
+
+    @property
+    def removable(self) -> bool:
+        """Whether something may be left that has an id, and nobody is at it."""
+        return self.left != "no" and bool(self.remote_id) and self.state in ("ended", "broken")
 
 
 @dataclass(frozen=True)
@@ -75,12 +85,15 @@ def latest(session: Session, outlet: Outlet, now: datetime) -> Trial | None:
         AuditEvent.subject == "outlet",
         AuditEvent.subject_id == str(outlet.id),
     )
-    which = col(AuditEvent.action).in_([BEGUN, WIRE, ANSWERED, ENDED])
-    found = session.exec(select(AuditEvent).where(*mine, which).order_by(col(AuditEvent.number).desc()).limit(4)).all()
-    if not found:
+    newest_first = col(AuditEvent.number).desc()
+    begun = session.exec(select(AuditEvent).where(*mine, AuditEvent.action == BEGUN).order_by(newest_first)).first()
+    if begun is None:
         return None
-    number = found[0].particulars["trial"]
-    return _told({one.action: one for one in found if one.particulars["trial"] == number}, now)
+    which = col(AuditEvent.action).in_([BEGUN, WIRE, ANSWERED, ENDED, REMOVING, REMOVED])
+    since = select(AuditEvent).where(*mine, which, col(AuditEvent.number) >= begun.number)
+    found = session.exec(since.order_by(col(AuditEvent.number))).all()
+    of_it = [one for one in found if one.particulars["trial"] == begun.particulars["trial"]]
+    return _with_removals(_told({one.action: one for one in of_it}, begun, now), of_it, now)
 
 
 def begin(session: Session, turn: Turn, way: str, now: datetime) -> None:
@@ -119,7 +132,9 @@ def answered(session: Session, turn: Turn, step: Step, remote_id: str, url: str,
     _record(session, turn, outlet, ANSWERED, now, remote_id=remote_id, url=url, step=asdict(step))
 
 
-def ended(session: Session, turn: Turn, steps: Sequence[Step], url: str, left: str, now: datetime) -> None:
+def ended(
+    session: Session, turn: Turn, steps: Sequence[Step], remote_id: str, url: str, left: str, now: datetime
+) -> None:
     """How it ended; the outlet is free again after its usual spacing."""
     outlet = _locked(session, turn)
     if count(session, outlet) == turn.number:
@@ -127,7 +142,38 @@ def ended(session: Session, turn: Turn, steps: Sequence[Step], url: str, left: s
     if steps[-1].name == "prepare":
         _note_health(outlet, steps[-1], now)
     session.add(outlet)
-    _record(session, turn, outlet, ENDED, now, steps=[asdict(step) for step in steps], url=url, left=left)
+    _record(
+        session,
+        turn,
+        outlet,
+        ENDED,
+        now,
+        steps=[asdict(step) for step in steps],
+        remote_id=remote_id,
+        url=url,
+        left=left,
+    )
+
+
+def removing(session: Session, turn: Turn, removal: int, now: datetime) -> Trial:
+    """The intent to take down what is left of a trial, on record before the first byte; gives the trial as it stood.
+
+    ``removal`` counts from 1 and is the number that the page showed: the same page sent twice is refused the second
+    time. Raises Forbidden, NotInWard or Mistake. A hold stops no removal; safe mode does.
+    """
+    require(turn.by, Action.SETTLE, turn.ward_id)
+    outlet = _locked(session, turn)
+    told = latest(session, outlet, now)
+    if told is None or told.number != turn.number or told.removals + 1 != removal or not told.removable:
+        raise Mistake("Tin thử này đang được gỡ, đã gỡ rồi hoặc không còn mã để gỡ. Hãy mở lại trang để xem kết quả.")
+    _refuse_in_safe_mode(session)
+    _record(session, turn, outlet, REMOVING, now, removal=removal)
+    return told
+
+
+def removed(session: Session, turn: Turn, step: Step, left: str, now: datetime) -> None:
+    """What the platform answered to it, and what is left now."""
+    _record(session, turn, _locked(session, turn), REMOVED, now, step=asdict(step), left=left)
 
 
 def _record(session: Session, turn: Turn, outlet: Outlet, action: str, now: datetime, **told: object) -> None:
@@ -143,8 +189,7 @@ def _locked(session: Session, turn: Turn) -> Outlet:
 
 
 def _refuse_while_stopped(session: Session, outlet: Outlet, now: datetime) -> None:
-    if session.exec(select(Instance.id).where(Instance.safe_mode != "")).first():
-        raise Mistake("Chương trình đang ở chế độ an toàn nên không gửi gì, kể cả đăng thử.")
+    _refuse_in_safe_mode(session)
     if outlet.state != "open":
         raise Mistake("Kênh đang tạm dừng. Hãy mở lại kênh rồi đăng thử.")
     if holding.is_held(session, outlet.ward_id, locking=True):
@@ -160,21 +205,44 @@ def _refuse_while_stopped(session: Session, outlet: Outlet, now: datetime) -> No
         raise Mistake("Đang trong giờ yên lặng của phường nên không phát thử. Hãy phát thử sau giờ yên lặng.")
 
 
+def _refuse_in_safe_mode(session: Session) -> None:
+    if session.exec(select(Instance.id).where(Instance.safe_mode != "")).first():
+        raise Mistake("Chương trình đang ở chế độ an toàn nên không gửi gì, kể cả đăng thử.")
+
+
 def _note_health(outlet: Outlet, step: Step, now: datetime) -> None:
     found = "ok" if step.result == "done" else step.reason
     if found:
         outlet.health, outlet.health_at = found, now
 
 
-def _told(events: dict[str, AuditEvent], now: datetime) -> Trial | None:
-    first, end, answer = (events.get(action) for action in (BEGUN, ENDED, ANSWERED))
-    if first is None:
-        return None
+def _told(events: dict[str, AuditEvent], first: AuditEvent, now: datetime) -> Trial:
+    """The trial itself, whatever was done about it later."""
+    end, answer = (events.get(action) for action in (ENDED, ANSWERED))
     number, at, by = int(first.particulars["trial"]), first.at, first.actor
+    id = str(answer.particulars["remote_id"]) if answer else ""
     if end is not None:
-        steps = tuple(Step(**step) for step in end.particulars["steps"])
-        return Trial(number, at, by, "ended", steps, end.particulars["url"], end.particulars["left"])
+        said = end.particulars
+        steps = tuple(Step(**step) for step in said["steps"])
+        return Trial(number, at, by, "ended", steps, said["url"], said["left"], said.get("remote_id") or id)
     state = "running" if now < at + LEASE else "broken"
     if answer is not None:
-        return Trial(number, at, by, state, (Step(**answer.particulars["step"]),), answer.particulars["url"], "maybe")
+        step, url = Step(**answer.particulars["step"]), answer.particulars["url"]
+        return Trial(number, at, by, state, (step,), url, _after_the_answer(step), id)
     return Trial(number, at, by, state, left="maybe" if WIRE in events else "no")
+
+
+def _after_the_answer(step: Step) -> str:
+    return "no" if step.result in ("later", "refused") else "maybe"
+
+
+def _with_removals(told: Trial, events: Sequence[AuditEvent], now: datetime) -> Trial:
+    """The trial after every removal that a person asked for; one without an end was left in the middle."""
+    for one in events:
+        if one.action == REMOVING:
+            state = "removing" if now < one.at + LEASE else told.state
+            told = replace(told, state=state, removals=told.removals + 1, left="maybe")
+        elif one.action == REMOVED:
+            step, left = Step(**one.particulars["step"]), str(one.particulars["left"])
+            told = replace(told, state="ended", steps=(*told.steps, step), left=left)
+    return told

@@ -31,6 +31,7 @@ from channels.contract import (
     Outcome,
     Pending,
     Published,
+    Reason,
     Refused,
     Unknown,
 )
@@ -104,7 +105,17 @@ async def publish(store: Store, desk: Desk, by: Actor, ward_id: int, outlet_id: 
     require(by, Action.SETTLE, ward_id)
     made = await asyncio.to_thread(_begin, store, desk, Turn(by, ward_id, outlet_id, asked.number), asked)
     await _go(made)
-    return await asyncio.to_thread(_latest, made)
+    return await asyncio.to_thread(_latest, store, desk, made.outlet)
+
+
+async def remove(store: Store, desk: Desk, by: Actor, ward_id: int, outlet_id: int, number: int, removal: int) -> Trial:
+    """Take down once more what is left of the last trial; raises Forbidden, NotInWard or Mistake (nothing was asked)."""
+    require(by, Action.SETTLE, ward_id)
+    turn = Turn(by, ward_id, outlet_id, number)
+    outlet, speaker, before = await asyncio.to_thread(_begin_removal, store, desk, turn, removal)
+    outcome = await _tried(lambda: speaker.withdraw(before.remote_id), "withdraw")
+    await written(_removed, store, desk, turn, *_after_removal(outcome, before))
+    return await asyncio.to_thread(_latest, store, desk, outlet)
 
 
 async def _go(made: _Made) -> None:
@@ -139,7 +150,7 @@ async def _afterwards(made: _Made, steps: list[Step], outcome: Outcome, staged: 
         await _end(made, [*steps, Step("find", "mailbox")])
         return
     if can.way == "heard" and isinstance(outcome, Pending) and found is not None and found.verdict == "out":
-        await _end(made, [*steps, Step("withdraw", "over")], url)
+        await _end(made, [*steps, Step("withdraw", "over")], remote_id, url)
         return
     sure = isinstance(outcome, Published) or (found is not None and found.verdict == "out")
     if not can.withdraws or not remote_id:
@@ -147,7 +158,7 @@ async def _afterwards(made: _Made, steps: list[Step], outcome: Outcome, staged: 
     else:
         steps.append(_step("withdraw", await _withdraw(made, remote_id)))
     gone = steps[-1].result == "done"
-    await _end(made, steps, url, "no" if gone else "yes" if sure else "maybe")
+    await _end(made, steps, remote_id, url, "no" if gone else "yes" if sure else "maybe")
 
 
 async def _stage(made: _Made) -> Handle | Outcome:
@@ -299,17 +310,42 @@ def _answered(made: _Made, step: Step, remote_id: str, url: str) -> None:
         trials.answered(session, made.turn, step, remote_id, url, made.desk.now())
 
 
-async def _end(made: _Made, steps: list[Step], url: str = "", left: str = "no") -> None:
-    await written(_ended, made, steps, url, left)
+async def _end(made: _Made, steps: list[Step], remote_id: str = "", url: str = "", left: str = "no") -> None:
+    await written(_ended, made, steps, remote_id, url, left)
 
 
-def _ended(made: _Made, steps: list[Step], url: str, left: str) -> None:
+def _ended(made: _Made, steps: list[Step], remote_id: str, url: str, left: str) -> None:
     with made.store.write("trial") as session:
-        trials.ended(session, made.turn, steps, url, left, made.desk.now())
+        trials.ended(session, made.turn, steps, remote_id, url, left, made.desk.now())
 
 
-def _latest(made: _Made) -> Trial:
-    with made.store.read() as session:
-        told = trials.latest(session, made.outlet, made.desk.now())
+def _begin_removal(store: Store, desk: Desk, turn: Turn, removal: int) -> tuple[Outlet, Channel, Trial]:
+    with store.read() as session:
+        outlet = views.mine(session, Outlet, turn.outlet_id, turn.ward_id)
+    speaker = _speaker(desk, outlet)
+    if not plan(type(speaker)).withdraws:
+        raise Mistake("Kênh này không gỡ tự động được. Hãy tự gỡ tin thử trên kênh.")
+    with store.write("trial") as session:
+        return outlet, speaker, trials.removing(session, turn, removal, desk.now())
+
+
+def _after_removal(outcome: Outcome, before: Trial) -> tuple[Step, str]:
+    """The step, and what is left: what the platform no longer knows is gone, what it did not answer may be."""
+    if isinstance(outcome, Refused) and outcome.reason is Reason.NOT_FOUND:
+        return Step("withdraw", "gone"), "no"
+    step = _step("withdraw", outcome)
+    if step.result == "done":
+        return step, "no"
+    return step, before.left if step.result in ("later", "refused") else "maybe"
+
+
+def _removed(store: Store, desk: Desk, turn: Turn, step: Step, left: str) -> None:
+    with store.write("trial") as session:
+        trials.removed(session, turn, step, left, desk.now())
+
+
+def _latest(store: Store, desk: Desk, outlet: Outlet) -> Trial:
+    with store.read() as session:
+        told = trials.latest(session, outlet, desk.now())
     assert told is not None  # noqa: S101 - its end was just written
     return told

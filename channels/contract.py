@@ -17,6 +17,7 @@ from channels.consents import Consent as Consent
 from channels.events import Event as Event
 from channels.events import Forged as Forged
 from channels.events import Heard as Heard
+from channels.message import Announcement as Announcement
 from channels.message import Clip as Clip
 from channels.message import ClipLimits as ClipLimits
 from channels.message import Correction as Correction
@@ -193,6 +194,22 @@ class Channel:
         ``pictures`` are the post's own, for a channel that shows both.
         """
         raise NotImplementedError
+
+    @classmethod
+    def announcement(cls, settings: Mapping[str, Any]) -> Announcement | None:
+        """How an outlet with these stored settings (without its secrets) tells followers of a post; None where it cannot.
+
+        Pure, and never raises: what stands there may be old.
+        """
+        return None
+
+    def announced(self, message: Message, wanted: bool) -> Message:
+        """The message with, or without, the step that tells followers of it, whatever the outlet's setting; pure."""
+        return message
+
+    def announces(self, message: Message) -> bool:
+        """Whether a message has that step; pure."""
+        return False
 
     def address(self, message: Message) -> str | None:
         """The public address that the message will have, where it is known beforehand; pure.

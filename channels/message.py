@@ -36,6 +36,17 @@ class ClipLimits(Value):
     max_seconds: float | None = None
 
 
+class Announcement(Value):
+    """That an outlet can tell its followers of a post, as a step after it: whether it does so unasked, to whom, how often.
+
+    ``monthly`` is how many a calendar month; ``whom`` is Vietnamese.
+    """
+
+    usual: bool
+    monthly: int = Field(ge=0)
+    whom: str = ""
+
+
 class Limits(Value):
     """The platform's own limits, in its own units, with the page that states them.
 

@@ -275,7 +275,8 @@ class PostPicture(SQLModel, table=True):
 class Variant(SQLModel, table=True):
     """That a post goes to an outlet, and the words of its own there («Bản riêng cho kênh»), if any.
 
-    ``reading`` is what is read aloud there instead of the reading whose mark is ``reading_of``.
+    ``reading`` is what is read aloud there instead of the reading whose mark is ``reading_of``. ``announce`` is whether
+    the outlet's followers are told of the post; None: as the outlet is set.
     """
 
     __table_args__ = (UniqueConstraint("post_id", "outlet_id"),)
@@ -287,6 +288,7 @@ class Variant(SQLModel, table=True):
     body: str | None = Field(default=None, sa_type=Text)
     reading: str | None = Field(default=None, sa_type=Text)
     reading_of: str = ""
+    announce: bool | None = None
 
 
 class DictionaryEntry(SQLModel, table=True):

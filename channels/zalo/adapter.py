@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 
 from channels.contract import (
     EMPTY,
+    Announcement,
     Bot,
     Capability,
     Certainty,
@@ -96,7 +97,20 @@ class Zalo(Channel):
     def render(self, document: Document, key: str, pictures: tuple[Picture, ...] = ()) -> Message:
         """One article, and its notice to followers where they are told; a title too long is kept whole for ``validate``."""
         made = article(document, key, pictures[: LIMITS.pictures], self.settings.author)
-        return broadcast.with_broadcast(made, self.settings) if self.settings.broadcast == "followers" else made
+        return self.announced(made, self.settings.broadcast == "followers")
+
+    @classmethod
+    def announcement(cls, settings: Mapping[str, Any]) -> Announcement | None:
+        """The notice of an article to the account's followers."""
+        return broadcast.announcement(settings)
+
+    def announced(self, message: Message, wanted: bool) -> Message:
+        """The article with its notice to followers as a second step, or without."""
+        return broadcast.announced(message, wanted, self.settings)
+
+    def announces(self, message: Message) -> bool:
+        """Whether followers are told."""
+        return len(message.parts) > 1
 
     def heard(self, headers: Mapping[str, str], body: bytes) -> Heard | Forged:
         """An event that Zalo tells of the account, its signature proved first."""
@@ -116,7 +130,7 @@ class Zalo(Channel):
     def validate(self, message: Message) -> list[Problem]:
         """Lengths, cover and empty fields, by Zalo's limits; and what a notice to followers will cost, before approval."""
         found = problems(message)
-        return found if len(message.parts) == 1 else [*found, *broadcast.plan(self.settings, message.due_at)]
+        return found if not self.announces(message) else [*found, *broadcast.plan(self.settings, message.due_at)]
 
     def renewal_due(self) -> bool:
         """At 75 % of the pair's life, six hours before it ends; a pasted pair of unknown age is exchanged at once."""
@@ -317,6 +331,8 @@ class Zalo(Channel):
         seen = await self._api().post(f"/v2.0/article/{verb}", body, visible=True)
         if isinstance(seen, _FAILED):
             return seen
+        if seen.error == amending.NO_SUCH and verb == "remove":
+            return Refused(reason=Reason.NOT_FOUND, detail="Bài không còn trên Zalo; có thể đã bị gỡ trước đó.")
         return Published(remote_id=id) if seen.error == OK else after_code(seen.error, self.tools.now(), seen.message)
 
     async def amend(self, message: Message, part: int, remote_id: str) -> Outcome:

@@ -4,11 +4,14 @@ An accepted broadcast can be neither listed nor taken back, so it is sent once a
 hours as told by Zalo's help desk and the interface's notes quoted in docs/channels/zalo.md.
 """
 
+from collections.abc import Mapping
 from datetime import date, datetime, time, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from channels.contract import Deferred, Message, Part, Problem, Reason, Refused
+from pydantic import ValidationError
+
+from channels.contract import Announcement, Deferred, Message, Part, Problem, Reason, Refused
 from channels.zalo.api import OfficialAccount
 from channels.zalo.options import ZaloSettings
 
@@ -21,7 +24,25 @@ PREFIX = "broadcast:"
 _AGES = ("0–12", "13–17", "18–24", "25–34", "35–44", "45–54", "55–64", "từ 65")
 _REGIONS = ("miền Bắc", "miền Trung", "miền Nam")
 _PHONES = {"1": "iOS", "2": "Android", "3": "Windows Phone"}
+_STORED = ("broadcast", "package", "ages", "gender", "locations", "cities", "platform")
 _GENDERS = {"all": ("0", ""), "male": ("1", "nam"), "female": ("2", "nữ")}
+
+
+def announcement(settings: Mapping[str, Any]) -> Announcement | None:
+    """What the stored settings of an outlet say of its notices; None where they cannot be read."""
+    known = {name: settings[name] for name in _STORED if name in settings}
+    try:
+        read = ZaloSettings.model_validate({"app_id": "-", "app_secret": "-", **known})
+    except ValidationError:
+        return None
+    return Announcement(usual=read.broadcast == "followers", monthly=MONTHLY[read.package], whom=whom(read))
+
+
+def announced(message: Message, wanted: bool, settings: ZaloSettings) -> Message:
+    """The article with its notice or without; pure."""
+    if not wanted:
+        return message.model_copy(update={"parts": message.parts[:1]})
+    return message if len(message.parts) > 1 else with_broadcast(message, settings)
 
 
 def with_broadcast(message: Message, settings: ZaloSettings) -> Message:
@@ -79,7 +100,7 @@ def plan(settings: ZaloSettings, due_at: datetime | None) -> list[Problem]:
         f"tối đa {often} thông báo một tháng, mỗi ngày một; chỉ gửi từ 06:00 đến 21:59, Zalo duyệt khoảng 30 phút; "
         "đã gửi thì không thu hồi được."
     )
-    found = [Problem(level="warning", text=said)]
+    found = [Problem(level="warning", text=said, field="announce")]
     if due_at is not None and due_at < next_opening(due_at):
         at = next_opening(due_at).astimezone(ZONE)
         text = f"Giờ đăng ngoài khung 06:00–21:59: bài lên đúng giờ, thông báo chờ đến {at:%H:%M ngày %d/%m/%Y}."

@@ -365,3 +365,98 @@ async def test_a_letter_goes_only_to_the_address_that_was_typed(
     assert status == 303 and sent == [("toi@phuongta.example", True)] and "còn trên kênh" not in page
     assert "Mở hộp thư" in page and "mọi bước đều được" in page
     assert "toi@phuongta.example" not in str([one.particulars for one in scene.all(AuditEvent)])
+
+
+async def _remove(client: httpx.AsyncClient, outlet: Any, number: int = 1, removal: int = 1) -> tuple[int, str]:
+    where = f"/quan-tri/kenh/{outlet.id}"
+    answer = await client.post(f"{where}/go-lai", data={"luot": str(number), "lan": str(removal)})
+    return answer.status_code, (
+        await client.get(f"{where}/dang-thu")
+    ).text if answer.status_code == 303 else answer.text
+
+
+async def test_what_could_not_be_taken_down_is_taken_down_by_a_button(
+    scene: Scene, visitor: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    platform, outlet = Platform(monkeypatch), _outlet(scene)
+    platform.withdraw = Refused(reason=Reason.FORBIDDEN)
+    async with visitor("duyet.phuong-ta") as client:
+        await _again(client, outlet)
+        page = (await client.get(f"/quan-tri/kenh/{outlet.id}")).text
+        assert "Tin thử vẫn còn trên kênh" in page and f"/quan-tri/kenh/{outlet.id}/go-lai" in page
+        assert active_parts(page) == []
+        platform.withdraw = Deferred(reason=Reason.UNREACHABLE)
+        status, page = await _remove(client, outlet)
+        assert status == 303 and "Tin thử vẫn còn trên kênh" in page and "«Gỡ lại»" in page
+        platform.withdraw = Published(remote_id="-100:7")
+        status, page = await _remove(client, outlet, removal=2)
+        assert status == 303 and "Đã gỡ tin thử." in page and "còn trên kênh" not in page and "go-lai" not in page
+        assert "go-lai" not in (await client.get(f"/quan-tri/kenh/{outlet.id}")).text
+        assert platform.gone == ["-100:7"] * 3 and platform.shown == 1
+        log = (await client.get("/quan-tri/nhat-ky")).text
+        assert "gỡ lại tin thử số 1 trên kênh" in log and "lần 2" in log
+    with scene.store.read() as session:
+        assert verify(session, outlet.ward_id)
+
+
+async def test_a_removal_is_asked_for_once_from_one_page_and_by_who_may(
+    scene: Scene, visitor: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    platform, outlet = Platform(monkeypatch), _outlet(scene)
+    platform.withdraw = Unknown()
+    async with visitor("duyet.phuong-ta") as client:
+        await _again(client, outlet)
+        both = await asyncio.gather(_remove(client, outlet), _remove(client, outlet))
+        assert sorted(status for status, _ in both) == [303, 422] and len(platform.gone) == 2
+        assert (await _remove(client, outlet))[0] == 422 and len(platform.gone) == 2
+        await _hold(scene, outlet)
+        platform.withdraw = Refused(reason=Reason.NOT_FOUND)
+        status, page = await _remove(client, outlet, removal=2)
+        assert status == 303 and "Tin thử không còn trên nền tảng" in page, "a hold stops no removal"
+        assert (await _remove(client, outlet, removal=3))[0] == 422, "nothing is left"
+    async with visitor("bientap.phuong-ta") as editor:
+        assert (await _remove(editor, outlet, removal=3))[0] == 403
+    async with visitor("duyet.phuong-ben") as neighbour:
+        assert (await _remove(neighbour, outlet, removal=3))[0] == 404
+    assert len(platform.gone) == 3
+
+
+async def test_a_removal_that_was_cut_off_can_be_asked_for_again(
+    scene: Scene, visitor: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    platform, outlet = Platform(monkeypatch), _outlet(scene)
+    platform.withdraw = Unknown()
+
+    def die() -> Any:
+        raise asyncio.CancelledError
+
+    async with visitor("duyet.phuong-ta") as client:
+        await _again(client, outlet)
+        platform.withdraw = die
+        with pytest.raises(BaseException):  # noqa: B017, PT011 - the whole request is cut off
+            await _remove(client, outlet)
+    async with visitor("duyet.phuong-ta") as client:
+        where = f"/quan-tri/kenh/{outlet.id}/dang-thu"
+        assert "Đang gỡ tin thử" in (await client.get(where)).text
+        assert (await _remove(client, outlet, removal=2))[0] == 422
+        scene.clock.forward(minutes=6)
+        assert "Có thể tin thử vẫn còn trên kênh" in (await client.get(where)).text
+        platform.withdraw = Published(remote_id="-100:7")
+        status, page = await _remove(client, outlet, removal=2)
+        assert status == 303 and "Đã gỡ tin thử." in page
+
+
+async def test_what_was_found_by_a_look_up_alone_can_be_taken_down_again(
+    scene: Scene, visitor: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The answer was lost, so the log of the answer has no id: the one that was found is kept with the end."""
+    platform, outlet = Platform(monkeypatch), _outlet(scene)
+    platform.publish, platform.withdraw = Unknown(), Unknown()
+    async with visitor("duyet.phuong-ta") as client:
+        await _again(client, outlet)
+        await _safe_mode(scene, outlet)
+        status, page = await _remove(client, outlet)
+        assert status == 422 and "chế độ an toàn" in page and len(platform.gone) == 1
+        with scene.store.write() as session:
+            session.get_one(Instance, 1).safe_mode = ""
+        assert (await _remove(client, outlet))[0] == 303 and platform.gone == ["-100:7"] * 2

@@ -3,7 +3,7 @@
 from fastapi import APIRouter, Request
 from fastapi.responses import Response
 
-from campaigns import connecting, consenting, diagnosing, hearing, outlets, resting, views
+from campaigns import connecting, consenting, diagnosing, hearing, outlets, resting, trials, trying, views
 from campaigns.connecting import BROKEN, REACHED
 from campaigns.people import Action, Mistake
 from channels.contract import Channel, Record
@@ -165,6 +165,7 @@ def _page(
 ) -> Response:  # fmt: skip
     with here.store.read() as session:
         found = connecting.standing(session, here.ward_id, id)
+        trial = trials.latest(session, found.outlet, here.now) if _withdraws(found.outlet) else None
         told = hearing.standing(session, here.desk, found.outlet, here.now) if hearing.hears(found.outlet) else None
     maker = kinds().get(found.outlet.kind)
     return page(
@@ -173,8 +174,12 @@ def _page(
         values=values if values is not None else outlet_forms.kept_values(maker, found.outlet.settings) if maker else {},
         consent=consenting.offered(here.desk, found.outlet) if maker and here.may(Action.MANAGE) else None,
         records=_records(here, found.outlet) if maker else (), errors=errors or {}, editing=True, rests=found.outlet.failures >= resting.OPENS_AT,
-        told=told, events_said=words.PLATFORM_EVENT, refused_said=hearing.WHY,
+        told=told, trial=trial, events_said=words.PLATFORM_EVENT, refused_said=hearing.WHY,
     )  # fmt: skip
+
+
+def _withdraws(outlet: Outlet) -> bool:
+    return outlet.kind in kinds() and trying.plan(kinds()[outlet.kind]).withdraws
 
 
 def _records(here: Here, outlet: Outlet) -> tuple[Record, ...]:

@@ -114,6 +114,8 @@ _SAID: dict[str, str] = {
     "outlet.trial_wire": "gửi tin thử số {trial} lên kênh «{name}»",
     "outlet.trial_answered": "ghi nhận trả lời của kênh «{name}» về tin thử số {trial}",
     "outlet.trial_ended": "kết thúc lượt đăng thử số {trial} của kênh «{name}»",
+    "outlet.trial_removing": "gỡ lại tin thử số {trial} trên kênh «{name}», lần {removal}",
+    "outlet.trial_removed": "ghi nhận trả lời của kênh «{name}» về việc gỡ lại tin thử số {trial}",
     "outlet.renewed": "gia hạn quyền truy cập của kênh số {số}",
     "outlet.paused": "tạm dừng kênh số {số}: {reason}",
     "outlet.resumed": "mở lại kênh số {số}",

@@ -6,7 +6,7 @@ from typing import Any
 
 from sqlmodel import Session, col
 
-from campaigns import dictionary, drafting, library, repeating, urgency, views
+from campaigns import announcing, dictionary, drafting, library, repeating, urgency, views
 from campaigns.catalogue import fold
 from campaigns.clips import Chosen
 from campaigns.drafting import Draft, Preview
@@ -98,6 +98,12 @@ class Sheet:
         return any(Capability.PIN in kinds()[one.kind].capabilities for one in self.outlets if one.kind in kinds())
 
     @property
+    def tellers(self) -> list[tuple[Outlet, bool]]:
+        """The ward's channels that can tell their followers of a post, and whether this one has them told."""
+        found = [(one, announcing.offered(one)) for one in self.outlets]
+        return [(one, self.draft.announce.get(one.id or 0, can.usual)) for one, can in found if can]
+
+    @property
     def silent(self) -> bool:
         """Whether what is typed must not be kept by itself: keeping it would undo an approval or a submission."""
         return self.post is not None and self.post.state in ("submitted", "approved")
@@ -150,6 +156,7 @@ def typed_draft(session: Session, here: Here, form: Typed) -> Draft:
         outlet_ids=list(dict.fromkeys(form.numbers("outlet"))),
         own_words={int(key): text for key, text in form.under("own").items() if key.isdigit() and text.strip()},
         readings=readings.typed(form),
+        announce={id: form.on(f"announce.{id}") for id in form.numbers("announce_of")},
         urgency=form.line("urgency") or urgency.NORMAL,
         grace_minutes=_grace(form.number("grace")),
     )
@@ -192,9 +199,10 @@ def look(here: Here, draft: Draft, post: Post | None = None) -> Look:
             exact.post.id, exact.post.state, exact.post.submitted_at = post.id, post.state, post.submitted_at
             around = replace(around, manner=dictionary.manner(session, here.ward, post))
         echoes = repeating.echoes(session, exact, here.now)
+        months = announcing.months(session, exact, here.now)
     previews = drafting.shown(around, here.desk)
     problems = drafting.wrong(exact, here.now) + _timely(here, draft) + _untouched(draft, exact.template)
-    problems += repeating.problems(echoes, exact)
+    problems += repeating.problems(echoes, exact) + announcing.problems(months)
     for preview in previews:
         told = {problem.text for problem in problems}
         incomplete = preview.message is None and any(problem.level == "error" for problem in problems)

@@ -35,12 +35,13 @@ SAID: dict[tuple[str, str], tuple[str, str, str]] = {
     ("find", "mailbox"): ("calm", "Thư đã gửi thì không tra cứu từ đây được.", "Mở hộp thư của địa chỉ đó xem thư thử đã tới chưa, kể cả mục thư rác."),
     ("find", "unclear"): ("warn", "Không tra cứu được.", "Mở kênh xem tin thử có hiện không."),
     ("withdraw", "done"): ("good", "Đã gỡ tin thử.", ""),
+    ("withdraw", "gone"): ("good", "Tin thử không còn trên nền tảng.", ""),
     ("withdraw", "over"): ("calm", "Đã phát xong, không có gì phải gỡ.", ""),
     ("withdraw", "cannot"): ("warn", "Kênh này không gỡ tự động được.", "Hãy tự gỡ tin thử trên kênh."),
     ("withdraw", "nameless"): ("warn", "Không có mã của tin thử nên không gỡ được.", "Hãy mở kênh xem; nếu có tin thử, hãy gỡ bằng tay."),
-    ("withdraw", "later"): ("warn", "Chưa gỡ được.", "Hãy tự gỡ tin thử trên kênh."),
-    ("withdraw", "refused"): ("bad", "Nền tảng không cho gỡ.", "Hãy tự gỡ tin thử trên kênh."),
-    ("withdraw", "unknown"): ("bad", "Không rõ đã gỡ chưa.", "Hãy mở kênh xem; nếu còn tin thử, hãy gỡ bằng tay."),
+    ("withdraw", "later"): ("warn", "Chưa gỡ được.", "Bấm «Gỡ lại» sau ít phút, hoặc tự gỡ tin thử trên kênh."),
+    ("withdraw", "refused"): ("bad", "Nền tảng không cho gỡ.", "Sửa chỗ vướng rồi bấm «Gỡ lại», hoặc tự gỡ tin thử trên kênh."),
+    ("withdraw", "unknown"): ("bad", "Không rõ đã gỡ chưa.", "Hãy mở kênh xem; nếu còn tin thử, bấm «Gỡ lại» hoặc gỡ bằng tay."),
 }  # fmt: skip
 
 
@@ -62,6 +63,19 @@ async def make(request: Request, here: Visitor, form: Form, outlet_id: int) -> R
     went_well = told.left == "no" and not any(tone(step) in ("bad", "warn") for step in told.steps)
     said = "Đăng thử xong, mọi bước đều được." if went_well else "Đăng thử xong; hãy xem các bước còn vướng dưới đây."
     return done(here, f"/quan-tri/kenh/{outlet_id}/dang-thu", said, "ok" if went_well else "error")
+
+
+@router.post("/kenh/{outlet_id:int}/go-lai")
+async def remove(request: Request, here: Visitor, form: Form, outlet_id: int) -> Response:
+    """Take down once more what the last trial left behind."""
+    number, removal = form.number("luot") or 0, form.number("lan") or 0
+    try:
+        told = await trying.remove(here.store, here.desk, here.actor, here.ward_id, outlet_id, number, removal)
+    except Mistake as mistake:
+        return _page(request, here, outlet_id, 422, str(mistake))
+    gone = told.left == "no"
+    said = "Đã gỡ tin thử." if gone else "Chưa gỡ được tin thử; hãy xem bước gỡ dưới đây."
+    return done(here, f"/quan-tri/kenh/{outlet_id}/dang-thu", said, "ok" if gone else "error")
 
 
 def tone(step: Step) -> str:

@@ -124,6 +124,8 @@ EVENT: dict[str, str] = {
     "outlet.authorised": "Cấp quyền kênh",
     "outlet.trial_begun": "Đăng thử kênh",
     "outlet.trial_ended": "Đăng thử kênh xong",
+    "outlet.trial_removing": "Gỡ lại tin thử",
+    "outlet.trial_removed": "Gỡ lại tin thử xong",
     "outlet.renewed": "Gia hạn kết nối kênh",
     "outlet.paused": "Tạm dừng kênh",
     "outlet.resumed": "Mở lại kênh",
