@@ -7,7 +7,7 @@ from typing import Any, NamedTuple, TypeVar
 from pydantic import BaseModel
 from sqlmodel import Session, col, func, select, text, update
 
-from campaigns import fates, outlets
+from campaigns import fates, logbook, outlets
 from campaigns.audit import MACHINE, Entry, record_all
 from campaigns.recipients import begun
 from campaigns.states import Move, Standing, State
@@ -61,7 +61,7 @@ def settle(delivery: Delivery, move: Move, now: datetime) -> Moved:
 
 
 def apply_all(session: Session, moved: Sequence[Moved], now: datetime) -> None:
-    """Write the moves of several deliveries with their audit events."""
+    """Write the moves of several deliveries with their audit events, and the log book's lines of what was heard."""
     entries = []
     for delivery, move in moved:
         entries.append(_entry(delivery, move))
@@ -70,6 +70,7 @@ def apply_all(session: Session, moved: Sequence[Moved], now: datetime) -> None:
         session.add(delivery)
     session.flush()
     record_all(session, MACHINE, entries, now)
+    logbook.note_moves(session, moved, now)
 
 
 def take_up(session: Session, chosen: Sequence[Due], epoch: str, now: datetime) -> None:

@@ -32,14 +32,14 @@ def write_xlsx(path: Path, chapters: Sequence[Chapter]) -> None:
             {"title": "Số liệu kèm theo báo cáo", "author": chapters[0].ward.centre, "created": _created(chapters[0])}
         )
         book.set_calc_mode("auto")
-        looks = _looks(book)
+        looks = looks_of(book)
         _cover(book, chapters, looks)
         drawn = {sheet.name: (_draw(book, sheet, looks), sheet) for sheet in sheets(chapters)}
         _charts(book, drawn)
 
 
 @dataclass(frozen=True)
-class _Looks:
+class Looks:
     """The cell formats by what they hold."""
 
     by_kind: dict[str, Any]
@@ -49,7 +49,8 @@ class _Looks:
     inert: Any
 
 
-def _looks(book: Any) -> _Looks:
+def looks_of(book: Any) -> Looks:
+    """The formats of a workbook's cells."""
     plain = {"font_name": "Times New Roman", "font_size": 11, "valign": "top", "border": 1, "border_color": "#BFBFBF"}
     kinds = {
         "text": {**plain, "text_wrap": True},
@@ -60,7 +61,7 @@ def _looks(book: Any) -> _Looks:
         "day": {**plain, "num_format": "dd/mm/yyyy", "align": "left"},
     }
     head = {**plain, "bold": True, "bg_color": "#D9E2EF", "text_wrap": True, "align": "center", "valign": "vcenter"}
-    return _Looks(
+    return Looks(
         by_kind={name: book.add_format(kind) for name, kind in kinds.items()},
         heading=book.add_format(head),
         title=book.add_format({"font_name": "Times New Roman", "font_size": 14, "bold": True}),
@@ -75,8 +76,8 @@ def _created(chapter: Chapter) -> datetime:
     return local(chapter.closed_at, chapter.ward.zone).replace(tzinfo=None)
 
 
-def _cover(book: Any, chapters: Sequence[Chapter], looks: _Looks) -> None:
-    paper = _page(book, "Tổng hợp", looks)
+def _cover(book: Any, chapters: Sequence[Chapter], looks: Looks) -> None:
+    paper = new_page(book, "Tổng hợp", looks)
     paper.set_column(0, 0, 46)
     paper.set_column(1, len(chapters), 52)
     paper.write_string(0, 0, "SỐ LIỆU KÈM THEO BÁO CÁO THÔNG TIN, TUYÊN TRUYỀN", looks.title)
@@ -91,9 +92,9 @@ def _cover(book: Any, chapters: Sequence[Chapter], looks: _Looks) -> None:
     paper.freeze_panes(4, 1)
     columns = [_summary(chapter) for chapter in chapters]
     for place, (label, kind, _) in enumerate(columns[0]):
-        _write(paper, 4 + place, 0, label, "text", looks)
+        write_cell(paper, 4 + place, 0, label, "text", looks)
         for at, column in enumerate(columns, 1):
-            _write(paper, 4 + place, at, column[place][2], kind, looks)
+            write_cell(paper, 4 + place, at, column[place][2], kind, looks)
     for place, text in enumerate(_legend(), 6 + len(columns[0])):
         paper.write_string(place, 0, text)
 
@@ -125,14 +126,14 @@ def _legend() -> list[str]:
     return ["Tiếp cận tính bằng lượt; không cộng giữa các chỉ số, không quy thành số người.", *labels]
 
 
-def _draw(book: Any, sheet: Sheet, looks: _Looks) -> Any:
-    paper = _page(book, sheet.name, looks)
+def _draw(book: Any, sheet: Sheet, looks: Looks) -> Any:
+    paper = new_page(book, sheet.name, looks)
     _cells(paper, 0, [column.title for column in sheet.columns], [looks.heading] * len(sheet.columns))
     for at, column in enumerate(sheet.columns):
         paper.set_column(at, at, column.width)
     for number, row in enumerate(sheet.rows, 1):
         for at, (value, column) in enumerate(zip(row, sheet.columns, strict=True)):
-            _write(paper, number, at, value, column.kind, looks)
+            write_cell(paper, number, at, value, column.kind, looks)
         paper.set_row(number, LINE_HEIGHT * _lines(row, sheet))
     paper.set_row(0, HEADING_HEIGHT)
     paper.freeze_panes(1, sheet.frozen)
@@ -150,7 +151,8 @@ def _lines(row: Sequence[Any], sheet: Sheet) -> int:
     return max((ceil(length / (0.95 * width)) for length, width in texts if length), default=1)
 
 
-def _page(book: Any, name: str, looks: _Looks) -> Any:
+def new_page(book: Any, name: str, looks: Looks) -> Any:
+    """A sheet on A4 across, with its name and page number at the foot."""
     paper = book.add_worksheet(name)
     paper.set_paper(9)  # A4: https://xlsxwriter.readthedocs.io/page_setup.html
     paper.set_landscape()
@@ -165,7 +167,8 @@ def _cells(paper: Any, row: int, texts: Iterable[str], formats: Sequence[Any]) -
         paper.write_string(row, at, text, look)
 
 
-def _write(paper: Any, row: int, at: int, value: Any, kind: str, looks: _Looks) -> None:
+def write_cell(paper: Any, row: int, at: int, value: Any, kind: str, looks: Looks) -> None:
+    """One cell by its kind; text stays text, whatever it begins with."""
     look = looks.by_kind[kind]
     if value is None or value == "":
         paper.write_blank(row, at, None, look)

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 from sqlmodel import Session
 
-from campaigns import outlets, recipients, removals
+from campaigns import logbook, outlets, recipients, removals
 from campaigns.audit import Actor, record
 from campaigns.measuring import next_measure
 from campaigns.people import Action, Mistake, require
@@ -50,6 +50,7 @@ def settle_sent(session: Session, by: Actor, delivery: Delivery, url: str, now: 
     delivery.measure_at = now + FIRST_MEASURE if delivery.remote_ids else None
     _move(delivery, State.SENT, f"{by.name} xác nhận đã đăng.", now)
     _record(session, by, delivery, "delivery.settled_sent", now, url=delivery.url)
+    logbook.note_decision(session, delivery, now, by.name, by.user_id)
 
 
 def settle_again(session: Session, by: Actor, delivery: Delivery, now: datetime) -> None:
@@ -77,6 +78,7 @@ def settle_closed(session: Session, by: Actor, delivery: Delivery, note: str, no
         session.flush()
     _move(delivery, State.CLOSED, squeeze(note)[:300] or f"{by.name} bỏ lượt đăng này.", now)
     _record(session, by, delivery, "delivery.settled_closed", now, note=delivery.detail)
+    logbook.note_decision(session, delivery, now, by.name, by.user_id)
 
 
 def retry(session: Session, by: Actor, delivery: Delivery, now: datetime) -> None:
@@ -130,6 +132,7 @@ def taken_down_by_hand(session: Session, by: Actor, delivery: Delivery, reason: 
     delivery.measure_at = None
     _move(delivery, State.WITHDRAWN, f"{by.name} đã gỡ trên kênh: {reason}", now)
     _record(session, by, delivery, "delivery.withdrawn_by_hand", now, note=reason)
+    logbook.note_withdrawal(session, delivery, None, reason, now)
 
 
 def leave_up(session: Session, by: Actor, delivery: Delivery, now: datetime) -> None:
@@ -145,6 +148,7 @@ def leave_up(session: Session, by: Actor, delivery: Delivery, now: datetime) -> 
     delivery.measure_at = next_measure(delivery.sent_at or now, now) if delivery.remote_ids else None
     _move(delivery, State.SENT, f"{by.name} vẫn để bài trên kênh.", now)
     _record(session, by, delivery, "delivery.left_up", now)
+    logbook.note_withdrawal(session, delivery, None, logbook.NO_RECORD, now)
 
 
 def withdrawal_in_doubt(delivery: Delivery) -> bool:

@@ -3,13 +3,14 @@
 The picture stands in docs/architecture.md; the database refuses every move that is not in ``LEGAL``.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 from random import Random
 from typing import assert_never
 
 from channels.contract import (
+    Aired,
     Certainty,
     Deferred,
     Found,
@@ -40,6 +41,7 @@ class State(StrEnum):
     WITHDRAWN = "withdrawn"
 
 
+NOT_FOUND_OUT = "Không tra cứu được kết quả trên kênh."
 OUT_AFTER_ALL = "out_after_all"
 """Why a delivery that was given up needs a person all the same: its post was found on the channel."""
 
@@ -116,7 +118,7 @@ class Standing:
 
 @dataclass(frozen=True)
 class Move:
-    """What becomes of a delivery; ``part_done`` says that one visible step is out and counted."""
+    """What becomes of a delivery; ``part_done``: one visible step is out and counted; ``aired``: how it was heard."""
 
     state: State
     next_at: datetime
@@ -128,6 +130,7 @@ class Move:
     adopted: bool = False
     burns_try: bool = False
     pauses_outlet: bool = False
+    aired: Aired | None = None
 
 
 def back_off(tries: int, now: datetime, chance: Random) -> datetime:
@@ -175,7 +178,7 @@ def after_look(found: Found, standing: Standing, started: datetime, now: datetim
     """
     if found.verdict == "out":
         move = _one_more_out(found.remote_id or "", found.url, standing, now)
-        return Move(**{**move.__dict__, "adopted": True})
+        return replace(move, adopted=True, detail=found.detail if found.aired else move.detail, aired=found.aired)
     if found.verdict == "absent" and _proved_absent(standing, started):
         if standing.resent and (standing.certainty is Certainty.LOOKUP or standing.tries + 1 >= MAX_TRIES):
             return Move(
@@ -186,7 +189,7 @@ def after_look(found: Found, standing: Standing, started: datetime, now: datetim
     if found.verdict == "unclear" and found.again_at is not None:
         return Move(State.UNKNOWN, max(found.again_at, now + SOONEST), detail=found.detail)
     if _look_budget_spent(standing, now):
-        return Move(State.NEEDS_HUMAN, now, detail=found.detail or "Không tra cứu được kết quả trên kênh.")
+        return Move(State.NEEDS_HUMAN, now, detail=found.detail or NOT_FOUND_OUT, aired=found.aired)
     return Move(State.UNKNOWN, now + standing.settle * min(2**standing.looks, 8), detail=found.detail)
 
 

@@ -15,7 +15,7 @@ from typing import Any
 
 from sqlmodel import Session, col, func, select, text
 
-from campaigns import moves, versions
+from campaigns import logbook, moves, versions
 from campaigns.audit import MACHINE, record
 from campaigns.delivering import Courier, written
 from campaigns.measuring import next_measure
@@ -24,6 +24,7 @@ from campaigns.removals import DOUBTFUL, GONE, LOOK, MAX_DOUBTS, NOT_SURE, VERB,
 from campaigns.states import State
 from channels.contract import (
     EMPTY,
+    Aired,
     Channel,
     Found,
     Message,
@@ -148,9 +149,10 @@ async def _carry(courier: Courier, job: Job) -> None:
         if attempt_id is None:
             return
         outcome = moves.storable(await _ask(job, job.remote_ids[part]))
-        if not await written(_end, courier, job, part, attempt_id, outcome):
+        aired = await _aired(job, job.remote_ids[part])
+        if not await written(_end, courier, job, part, attempt_id, outcome, aired):
             return
-    await written(_all_gone, courier, job)
+    await written(_all_gone, courier, job, await _aired(job, job.remote_ids[0]) if job.remote_ids else None)
 
 
 async def _is_gone(courier: Courier, job: Job, part: int) -> bool:
@@ -195,6 +197,15 @@ async def _ask(job: Job, remote_id: str) -> Outcome:
         return Unknown(detail=OUR_BUG)
 
 
+async def _aired(job: Job, remote_id: str) -> Aired | None:
+    """What is known of how it was heard, for the log book; its reading must not keep the answer from being written."""
+    try:
+        return await job.speaker.aired(remote_id) if job.speaker else None
+    except Exception:
+        log.exception("aired %s", job.id)
+        return None
+
+
 def _begin(courier: Courier, job: Job, part: int) -> int | None:
     """Put the try on record; None when a person decided otherwise meanwhile."""
     with courier.store.write("withdraw_wire") as session:
@@ -210,7 +221,7 @@ def _begin(courier: Courier, job: Job, part: int) -> int | None:
         return row.id
 
 
-def _end(courier: Courier, job: Job, part: int, attempt_id: int, outcome: Outcome) -> bool:
+def _end(courier: Courier, job: Job, part: int, attempt_id: int, outcome: Outcome, aired: Aired | None) -> bool:
     """Write down the answer; gives whether the next part may be asked."""
     now = courier.desk.now()
     with courier.store.write("withdrawn") as session:
@@ -224,7 +235,7 @@ def _end(courier: Courier, job: Job, part: int, attempt_id: int, outcome: Outcom
         settle = moves.settle_time(session, delivery)
         follows = after(outcome, part in job.doubtful, delivery.tries, delivery.looks, settle, now, courier.chance)
         if follows is not None:
-            _move(session, delivery, follows, now)
+            _move(session, delivery, follows, now, aired)
         return follows is None
 
 
@@ -241,19 +252,20 @@ def _looked(courier: Courier, job: Job, part: int, found: Found, started: dateti
             )  # fmt: skip
 
 
-def _all_gone(courier: Courier, job: Job) -> None:
+def _all_gone(courier: Courier, job: Job, aired: Aired | None) -> None:
     now = courier.desk.now()
     with courier.store.write("withdrawn") as session:
         delivery = _mine(session, job)
         if delivery is not None:
-            _move(session, delivery, Next(State.WITHDRAWN, now), now)
+            _move(session, delivery, Next(State.WITHDRAWN, now), now, aired)
 
 
 def _mine(session: Session, job: Job) -> Delivery | None:
     return moves.mine(session, [(job.id, job.fence)], State.WITHDRAWING).get((job.id, job.fence))
 
 
-def _move(session: Session, delivery: Delivery, follows: Next, now: datetime) -> None:
+def _move(session: Session, delivery: Delivery, follows: Next, now: datetime, aired: Aired | None = None) -> None:
+    reason = delivery.detail
     delivery.state, delivery.next_at, delivery.updated_at = follows.state.value, follows.at, now
     delivery.reason, delivery.detail = follows.reason, follows.detail
     delivery.tries += 1
@@ -266,6 +278,7 @@ def _move(session: Session, delivery: Delivery, follows: Next, now: datetime) ->
     if follows.state is not State.WITHDRAWING:
         told = {"reason": follows.reason} if follows.reason else {}
         record(session, delivery.ward_id, MACHINE, _ACTIONS[follows.state], "delivery", delivery.id, now, **told)
+        logbook.note_withdrawal(session, delivery, aired, reason, now)
 
 
 def _so_far(session: Session, delivery: Delivery) -> str:

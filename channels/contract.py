@@ -31,6 +31,8 @@ from channels.message import Quota as Quota
 from channels.message import Value
 from channels.outcomes import EMPTY as EMPTY
 from channels.outcomes import Ailment as Ailment
+from channels.outcomes import Aired as Aired
+from channels.outcomes import Airs as Airs
 from channels.outcomes import Deferred as Deferred
 from channels.outcomes import Figure as Figure
 from channels.outcomes import Found as Found
@@ -39,6 +41,7 @@ from channels.outcomes import Measure as Measure
 from channels.outcomes import Outcome as Outcome
 from channels.outcomes import Pending as Pending
 from channels.outcomes import Published as Published
+from channels.outcomes import Reached as Reached
 from channels.outcomes import Reason as Reason
 from channels.outcomes import Refused as Refused
 from channels.outcomes import Sound as Sound
@@ -170,6 +173,11 @@ class Channel:
         Secrets are not among the settings, and what stands there may be old: what cannot be read promises the least.
         """
         return cls.certainty
+
+    @classmethod
+    def airs(cls, settings: Mapping[str, Any]) -> Airs | None:
+        """How an outlet with these stored settings is heard; None for what is read. Never raises."""
+        return None
 
     @property
     def promise(self) -> Certainty:
@@ -329,6 +337,10 @@ class Channel:
 
     async def sound(self, message: Message, remote_id: str) -> Sound | None:
         """What was heard, for the ward's archive, read from this machine alone; None where it is not there (any more)."""
+        return None
+
+    async def aired(self, remote_id: str) -> Aired | None:
+        """What this machine's own record tells of an airing; None where there is none."""
         return None
 
     async def withdraw(self, remote_id: str) -> Outcome:

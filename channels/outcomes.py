@@ -77,10 +77,41 @@ class Unknown(Value):
 Outcome = Published | Pending | Deferred | Refused | Unknown
 
 
+class Reached(Value):
+    """How one cluster of loudspeakers heard a programme; ``seconds`` is how much of it was sent there, as far as is known.
+
+    played: to the end; stopped: by a person; failed: not at all (0 seconds) or torn; unknown: nobody can tell.
+    """
+
+    name: str
+    state: Literal["played", "stopped", "failed", "unknown"]
+    seconds: int = Field(default=0, ge=0)
+    detail: str = ""
+
+
+class Aired(Value):
+    """One airing as its record tells it; ``ended_at`` is the last moment of which something is known."""
+
+    record: str
+    began_at: datetime
+    ended_at: datetime
+    seconds: int = Field(ge=0)
+    whole: bool = True
+    clusters: tuple[Reached, ...] = ()
+
+
+class Airs(Value):
+    """How an outlet is heard: the way in Vietnamese, its clusters, and whether a person plays it and must tell of it."""
+
+    way: str
+    by_person: bool
+    clusters: tuple[str, ...] = ()
+
+
 class Found(Value):
     """A look-up's answer: it is out (id, url), it is surely absent, or the platform could not tell.
 
-    ``again_at`` with «unclear»: it still goes on, and can be told then; that costs no look.
+    ``again_at`` with «unclear»: it still goes on, and can be told then; that costs no look. ``aired``: how it was heard.
     """
 
     verdict: Literal["out", "absent", "unclear"]
@@ -88,6 +119,7 @@ class Found(Value):
     url: str | None = None
     detail: str = ""
     again_at: datetime | None = None
+    aired: Aired | None = None
 
 
 class Figure(Value):

@@ -737,6 +737,7 @@ class Worker(SQLModel, table=True):
     stopped_at: datetime | None = Field(default=None, sa_type=Utc)
 
 
+import store.airings  # noqa: E402, F401
 import store.amendments  # noqa: E402, F401
 import store.clips  # noqa: E402, F401
 import store.notices  # noqa: E402, F401 - the rest of the schema; it needs ``Utc``, so it comes last

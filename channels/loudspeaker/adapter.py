@@ -11,6 +11,8 @@ from typing import Any, ClassVar
 
 from channels.contract import (
     EMPTY,
+    Aired,
+    Airs,
     Capability,
     Certainty,
     Channel,
@@ -37,7 +39,7 @@ from channels.loudspeaker.settings import LoudspeakerSettings
 from channels.loudspeaker.transports.advice import advice
 from channels.loudspeaker.transports.choice import transport
 from channels.loudspeaker.transports.folder import Folder, health, plugged
-from channels.loudspeaker.transports.ways import certainty_of
+from channels.loudspeaker.transports.ways import airs, certainty_of
 from channels.loudspeaker.validate import facts, problems
 from channels.twin import Rehearsal
 from content.audio import AudioMistake
@@ -83,6 +85,11 @@ class Loudspeaker(Channel):
     def certainty_of(cls, settings: Mapping[str, Any]) -> Certainty:
         """The folder is keyed; whatever plays at once is heard, and cannot be asked about."""
         return certainty_of(settings.get("transport", "folder"))
+
+    @classmethod
+    def airs(cls, settings: Mapping[str, Any]) -> Airs:
+        """The chosen way and its clusters; only what this program plays is known without a person."""
+        return airs(settings)
 
     @classmethod
     def rehearsal(cls) -> Rehearsal:
@@ -145,6 +152,10 @@ class Loudspeaker(Channel):
             studio.heard, self.settings.folder, message.key, said.body, said.title, _region(message), remote_id,
             self.tools.shelf.read(str(recording)) if recording else None,
         )  # fmt: skip
+
+    async def aired(self, remote_id: str) -> Aired | None:
+        """What the record of its airing tells; nothing of a folder, which a person plays."""
+        return await self.transport.aired(remote_id)
 
     async def withdraw(self, remote_id: str) -> Outcome:
         """Take it out of the play-list, or stop playing."""

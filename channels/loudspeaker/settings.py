@@ -9,6 +9,7 @@ from pydantic import Field, SecretStr, ValidationInfo, field_validator
 
 from channels.contract import ChannelSettings
 from channels.loudspeaker.transports.ways import (
+    WAYS,
     AlgoWay,
     AxisWay,
     Cluster,
@@ -39,13 +40,7 @@ class LoudspeakerSettings(ChannelSettings):
         description="Thư mục, USB: máy phát hoặc cán bộ lấy tệp để phát. Các cách còn lại phát thẳng ra loa đúng giờ.",
         json_schema_extra={
             "first": True,
-            "choices": {
-                "folder": "Thư mục, USB",
-                "icecast": "Máy chủ Icecast",
-                "rtp": "RTP (G.711) qua mạng nội bộ",
-                "axis": "Loa mạng Axis",
-                "algo": "Loa mạng Algo",
-            },
+            "choices": {**WAYS},
         },
     )
     removable: bool = Field(

@@ -9,7 +9,7 @@ import fcntl
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import IO, Annotated, Literal
 
@@ -67,10 +67,12 @@ class Airing:
     clusters: dict[str, Heard]
     ended: bool
     playing: bool
+    began: datetime
+    until: datetime
 
     def of(self, *states: State) -> list[str]:
         """The clusters in one of these states, in the order of the settings."""
-        return [name for name in self.begun.clusters if self._state(name) in states]
+        return [name for name in self.begun.clusters if self.state(name) in states]
 
     def heard(self, name: str) -> int:
         """How many seconds of the programme were sent to a cluster, as far as the record knows."""
@@ -81,7 +83,8 @@ class Airing:
         told = [self.clusters[name] for name in self.begun.clusters if name in self.clusters]
         return [f"{one.cluster}: {one.detail}" for one in told if one.detail]
 
-    def _state(self, name: str) -> State:
+    def state(self, name: str) -> State:
+        """How a cluster stands, as far as the record knows."""
         return self.clusters[name].state if name in self.clusters else "unknown"
 
 
@@ -160,9 +163,18 @@ def read(folder: Path, id: str) -> Airing | None:
     begun = next((line for line in lines if isinstance(line, Begun)), None)
     if begun is None:
         return None
-    clusters = {line.cluster: line for line in lines if isinstance(line, Heard)}
+    told = [line for line in lines if isinstance(line, Heard)]
+    clusters = {line.cluster: line for line in told}
     ended = any(isinstance(line, Ended) for line in lines)
-    return Airing(id, begun, clusters, ended, held and not ended)
+    return Airing(id, begun, clusters, ended, held and not ended, *_span(begun, told))
+
+
+def _span(begun: Begun, told: list[Heard]) -> tuple[datetime, datetime]:
+    """From the first sound to the last of which something is known."""
+    began = next((line.at for line in told if line.state == "playing"), begun.at)
+    sent = [line for line in told if line.seconds]
+    ends = [line.at for line in sent] + [began + timedelta(seconds=line.seconds) for line in sent]
+    return began, max(ends, default=began)
 
 
 def add(folder: Path, id: str, heard: Heard) -> None:

@@ -13,6 +13,7 @@ from zoneinfo import ZoneInfo
 
 from channels.contract import (
     AIR_SECONDS,
+    Aired,
     Deferred,
     Figure,
     Found,
@@ -55,6 +56,10 @@ class Folder:
     async def measure(self, remote_id: str) -> Measure:
         """Planned air time from the sound's measured length, and the clusters that the settings declare."""
         return await asyncio.to_thread(self._measure, remote_id)
+
+    async def aired(self, remote_id: str) -> Aired | None:
+        """Nothing: whoever plays it tells of it."""
+        return None
 
     async def withdraw(self, remote_id: str) -> Outcome:
         """Take the programme out of the play-list; it is kept in ``da-go``."""

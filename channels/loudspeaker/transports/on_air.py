@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 
 from channels.contract import (
     AIR_SECONDS,
+    Aired,
     Deferred,
     Figure,
     Found,
@@ -19,6 +20,7 @@ from channels.contract import (
     Message,
     Outcome,
     Published,
+    Reached,
     Reason,
     Refused,
     Tools,
@@ -36,6 +38,7 @@ LOST = "Tệp âm thanh chuẩn bị trước không còn; chương trình sẽ 
 NO_RECORD = "Không có nhật ký phát của bản tin này: chưa thấy bắt đầu phát."
 OVER = "Bản tin đã phát xong; lời đã phát ra loa không rút lại được. Nếu cần, hãy phát bản tin đính chính."
 STOPPING = "Đã yêu cầu dừng phát, chưa thấy loa im."
+CUT = "chương trình dừng khi đang phát"
 _STOP_STEPS = 40
 _AGAIN = timedelta(seconds=3)
 _ID = re.compile(airings.RECORD_ID)
@@ -140,6 +143,11 @@ class OnAir:
             return not_written(error)
         return await self._silent(remote_id)
 
+    async def aired(self, remote_id: str) -> Aired | None:
+        """What the record tells."""
+        airing = await self._of(remote_id)
+        return account(airing) if airing else None
+
     def goes_on(self, airing: Airing) -> bool:
         """Whether devices still play what they were given, by the programme's length."""
         return False
@@ -191,9 +199,11 @@ class OnAir:
         if airing.playing or self.goes_on(airing):
             again = max(self.tools.now(), airing.begun.at + timedelta(seconds=whole)) + _AGAIN
             return Found(verdict="unclear", detail=f"Đang phát dở: tới giây {furthest}/{whole}.", again_at=again)
+        aired = account(airing)
         if not airing.ended:
             return Found(
                 verdict="unclear",
+                aired=aired,
                 detail=f"Bị ngắt giữa chừng: chương trình dừng khi đang phát, sau giây {furthest}/{whole}. "
                 "Phần đã phát không rút lại được; hãy chọn phát lại từ đầu hay thôi.",
             )
@@ -202,5 +212,25 @@ class OnAir:
             said = (
                 f"Đã phát ở {len(played)}/{len(airing.begun.clusters)} cụm loa." if played else "Đã dừng theo yêu cầu."
             )
-            return Found(verdict="out", remote_id=airing.id, detail=f"{said} {why}".strip())
-        return Found(verdict="unclear", detail=f"Chưa cụm loa nào phát trọn bản tin. {why}".strip())
+            return Found(verdict="out", remote_id=airing.id, detail=f"{said} {why}".strip(), aired=aired)
+        return Found(verdict="unclear", detail=f"Chưa cụm loa nào phát trọn bản tin. {why}".strip(), aired=aired)
+
+
+def account(airing: Airing) -> Aired:
+    """The airing for the log book («Sổ phát thanh»); what was cut short with its process is unknown from there on."""
+    names = airing.begun.clusters
+    return Aired(
+        record=airing.id,
+        began_at=airing.began,
+        ended_at=airing.until,
+        seconds=airing.begun.seconds,
+        whole=airing.ended,
+        clusters=tuple(_reached(airing, name) for name in names),
+    )
+
+
+def _reached(airing: Airing, name: str) -> Reached:
+    state, detail = airing.state(name), airing.clusters[name].detail if name in airing.clusters else ""
+    if state == "playing":  # nobody wrote how it ended
+        return Reached(name=name, state="unknown", seconds=airing.heard(name), detail=detail or CUT)
+    return Reached(name=name, state=state, seconds=airing.heard(name), detail=detail)

@@ -6,14 +6,24 @@ which is then one stream.
 
 import ipaddress
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated, Literal, get_args
 from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, TypeAdapter
 
-from channels.contract import Certainty
+from channels.contract import Airs, Certainty
 from content.text import squeeze
+
+WAYS = {
+    "folder": "Thư mục, USB",
+    "icecast": "Máy chủ Icecast",
+    "rtp": "RTP (G.711) qua mạng nội bộ",
+    "axis": "Loa mạng Axis",
+    "algo": "Loa mạng Algo",
+}
+"""The ways on screen."""
 
 Law = Literal["alaw", "ulaw"]
 WayName = Literal["folder", "icecast", "rtp", "axis", "algo"]
@@ -95,6 +105,14 @@ def way_of(flat: dict[str, object]) -> FolderWay | IcecastWay | RtpWay | AxisWay
 def certainty_of(transport: object) -> Certainty:
     """What a way promises: the folder is keyed, whatever is played at once is heard and cannot be asked about."""
     return Certainty.KEYED if transport == "folder" else Certainty.BLIND
+
+
+def airs(settings: Mapping[str, object]) -> Airs:
+    """How an outlet with these stored settings is heard; what cannot be read is played by a person."""
+    transport, lines = str(settings.get("transport", "folder")), settings.get("clusters")
+    named = [Cluster.read(str(line)).name for line in lines] if isinstance(lines, list | tuple) else []
+    by_person = transport == "folder" or transport not in WAYS
+    return Airs(way=WAYS.get(transport, transport), by_person=by_person, clusters=tuple(filter(None, named)))
 
 
 def wrong_clusters(transport: str, clusters: tuple[Cluster, ...]) -> str:
