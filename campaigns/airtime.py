@@ -39,6 +39,7 @@ class Row:
     number: int
     delivery_id: int
     day: str
+    isoday: str
     began: str
     ended: str
     title: str
@@ -149,6 +150,7 @@ def _row(line: LogEntry, zone: str, numbers: dict[int, int], later: dict[int, in
         number=line.number,
         delivery_id=line.delivery_id,
         day=format_date(local(line.at, zone).date()),
+        isoday=local(line.at, zone).date().isoformat(),
         began=_clock(line.began_at, zone),
         ended=_clock(line.ended_at, zone),
         title=line.title,

@@ -106,7 +106,7 @@ def append(
         ended_at=told.ended_at,
         tried_at=delivery.wire_at,
         verdict=told.verdict,
-        title=_title(delivery, post),
+        title=title(session, delivery),
         urgency=post.urgency,
         length=length(delivery),
         seconds=_seconds(told),
@@ -163,6 +163,12 @@ def length(delivery: Delivery) -> int:
     return round(found or said or 0)
 
 
+def title(session: Session, delivery: Delivery) -> str:
+    """What it is called: the title that is read aloud, or the post's."""
+    parts = (delivery.message or {}).get("parts") or [{}]
+    return str(parts[0].get("title") or session.get_one(Post, delivery.post_id).title)
+
+
 def _account(delivery: Delivery, state: State, aired: Aired | None, airs: Airs, remark: str) -> Told:
     if aired is None:
         verdict = PLAYED if state is State.SENT else UNKNOWN
@@ -211,11 +217,6 @@ def _seconds(told: Told) -> int:
     if furthest or told.began_at is None or told.ended_at is None or told.verdict == SILENT:
         return furthest
     return round((told.ended_at - told.began_at) / timedelta(seconds=1))
-
-
-def _title(delivery: Delivery, post: Post) -> str:
-    parts = (delivery.message or {}).get("parts") or [{}]
-    return str(parts[0].get("title") or post.title)
 
 
 def _way(outlet: Outlet) -> str:

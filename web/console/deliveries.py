@@ -8,7 +8,18 @@ from fastapi import APIRouter, Request
 from fastapi.responses import Response
 from sqlmodel import Session
 
-from campaigns import amendment_views, following, recipients, removals, resting, settling, versions, views
+from campaigns import (
+    airtime,
+    amendment_views,
+    following,
+    recipients,
+    removals,
+    resting,
+    settling,
+    telling_airings,
+    versions,
+    views,
+)
 from campaigns.following import Life, Wanted
 from campaigns.people import Action, Mistake
 from campaigns.states import State
@@ -17,6 +28,7 @@ from channels.registry import kinds
 from store.tables import Attempt, Delivery, Outlet
 from store.vault import SealBroken
 from web.console import asked, sentences, words
+from web.console.logbook import Open, openings
 from web.console.pages import done, page
 from web.forms import Form, Typed
 from web.session import Here, Visitor
@@ -159,14 +171,21 @@ def _page(
         readers = recipients.tally(session, id)
         corrections = amendment_views.of_delivery(session, life.story.delivery)
         amended = any(line.state == "done" for line, _ in corrections)
+        to_tell = _to_tell(session, here, life.story.delivery)
+        logged = airtime.of_delivery(session, here.ward, id)
         standing = versions.standing(session, life.story.delivery) if amended else None
     row, outlet = life.story.delivery, life.story.outlet
     return page(
         request, here, "delivery.html", status, life=life, row=row, outlet=outlet, corrections=corrections, standing=standing if outlet.kind in kinds() else None, known=_known(life), readers=readers, home=_home(here, outlet),
         going_on=removals.going_on(kinds().get(outlet.kind), row), by_machine=removals.can(kinds().get(outlet.kind), row), in_doubt=settling.withdrawal_in_doubt(row),
         rests=resting.resting(outlet, here.now), lateness=_lateness(life), too_late=settling.late(life.story.delivery, here.now), typed=typed or Typed(()), errors=errors or {},
-        confirmation=CONFIRMATION, sentences=sentences, installed=life.story.outlet.kind in kinds(),
+        confirmation=CONFIRMATION, to_tell=to_tell, logged=logged, sentences=sentences, installed=life.story.outlet.kind in kinds(),
     )  # fmt: skip
+
+
+def _to_tell(session: Session, here: Here, row: Delivery) -> Open | None:
+    mine = telling_airings.can_tell(session, row, here.now)
+    return openings(session, here, [row])[0] if mine else None
 
 
 @dataclass(frozen=True)

@@ -44,6 +44,7 @@ MENU: tuple[tuple[str, tuple[Entry, ...]], ...] = (
         (
             Entry("outlets", "/quan-tri/kenh", "broadcast", "Kênh"),
             Entry("readers", "/quan-tri/nguoi-nhan", "mail", "Người nhận tin"),
+            Entry("logbook", "/quan-tri/so-phat-thanh", "notebook", "Sổ phát thanh"),
             Entry("report", "/quan-tri/bao-cao", "report-analytics", "Báo cáo"),
             Entry("audit", "/quan-tri/nhat-ky", "history", "Nhật ký"),
             Entry("users", "/quan-tri/nguoi-dung", "users", "Người dùng", Action.MANAGE),
