@@ -12,12 +12,12 @@ from typing import Any
 
 from sqlmodel import Session, col, func, select
 
-from campaigns import hours, outlets
+from campaigns import hours, outlets, views
 from campaigns.states import Move, State
 from channels.contract import Aired, Airs
 from content.text import squeeze
 from store.airings import LogEntry
-from store.tables import Delivery, Outlet, Post, User
+from store.tables import Delivery, Outlet, Post, User, Ward
 
 PLAYED, PARTLY, UNKNOWN, SILENT = "played", "partly", "unknown", "silent"
 NO_RECORD = "Không có nhật ký phát; không rõ đã phát tới đâu."
@@ -166,7 +166,9 @@ def length(delivery: Delivery) -> int:
 def title(session: Session, delivery: Delivery) -> str:
     """What it is called: the title that is read aloud, or the post's."""
     parts = (delivery.message or {}).get("parts") or [{}]
-    return str(parts[0].get("title") or session.get_one(Post, delivery.post_id).title)
+    post = session.get_one(Post, delivery.post_id)
+    told = str(parts[0].get("title") or post.title)
+    return told or views.titles(session, session.get_one(Ward, delivery.ward_id), [post])[post.id or 0]
 
 
 def _account(delivery: Delivery, state: State, aired: Aired | None, airs: Airs, remark: str) -> Told:

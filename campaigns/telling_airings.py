@@ -6,6 +6,7 @@ Each is written once, with its audit event in the same transaction.
 from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 from sqlmodel import Session, col, select
 
@@ -92,7 +93,7 @@ def correct(session: Session, by: Actor, line: LogEntry, wanted: Correction, now
         wanted.verdict if wanted.verdict in VERDICTS else line.verdict,
         None if silent else wanted.began_at,
         None if silent else wanted.ended_at,
-        () if silent else tuple(line.clusters),
+        () if silent else _clusters(session, delivery, wanted, line),
         _lasted(wanted, line),
         "" if silent else line.evidence,
         f"Sửa dòng {line.number}: {squeeze(wanted.reason)[:300]}",
@@ -151,6 +152,15 @@ def _right_hours(delivery: Delivery, began: datetime, ended: datetime | None, no
         raise Mistake(LONG_BEFORE)
     if ended is not None and not began < ended <= began + LONGEST:
         raise Mistake(BACKWARDS)
+
+
+def _clusters(session: Session, delivery: Delivery, wanted: Correction, line: LogEntry) -> tuple[dict[str, Any], ...]:
+    """Those of the wrong line; where it had none, because nothing was heard, those that are declared."""
+    airs = logbook.how(session, delivery)
+    if line.clusters or airs is None:
+        return tuple(line.clusters)
+    state = "played" if wanted.verdict == PLAYED else "unknown"
+    return logbook.declared(airs, state, seconds=_lasted(wanted, line))
 
 
 def _lasted(wanted: Correction, line: LogEntry) -> int:

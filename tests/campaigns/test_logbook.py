@@ -199,6 +199,7 @@ async def test_why_it_was_not_played_and_a_wrong_line_put_right(by_hand: House, 
     with by_hand.store.write() as session:
         telling_airings.correct(session, by_hand.approver, session.get_one(LogEntry, wrong.id), right, clock())
     first, second = lines(by_hand)
+    assert [(one["name"], one["state"]) for one in second.clusters] == [("Tổ 1", "played"), ("Tổ 2", "played")]
     assert second.corrects == first.id and second.remark == "Sửa dòng 1: Ghi nhầm dòng" and second.seconds == 120
     with pytest.raises(Mistake, match="dòng khác thay"), by_hand.store.write() as session:
         telling_airings.correct(session, by_hand.approver, session.get_one(LogEntry, wrong.id), right, clock())

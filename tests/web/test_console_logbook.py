@@ -80,7 +80,7 @@ async def test_a_line_is_put_right_by_another_by_those_who_may(scene: Scene, vis
         assert 'Đã có <a href="#dong-2">dòng 2</a> thay' in page and 'Thay <a href="#dong-1">dòng 1</a>' in page
         twice = await client.post(f"{BOOK}/dong/{line.id}/sua", data=right)
         assert twice.status_code == 422 and "đã có dòng khác thay" in twice.text
-    async with visitor("duyet.phuong-kia") as client:
+    async with visitor("duyet.phuong-ben") as client:
         assert (await client.post(f"{BOOK}/dong/{line.id}/sua", data=right)).status_code == 404
         assert (await client.post(f"/quan-tri/luot-dang/{row.id}/da-phat", data=told(row))).status_code == 404
     assert len(lines(scene)) == 2
