@@ -1,6 +1,7 @@
 """Real parts for the loudspeakers' tests: an Icecast of its own, a listener, RTP receivers, sounds to be recognised."""
 
 import math
+import os
 import shutil
 import socket
 import struct
@@ -60,7 +61,10 @@ def icecast(folder: Path, silence: bytes) -> Iterator[Icecast]:
     (folder / "web").mkdir(parents=True)
     (folder / "web" / "yen-lang.mp3").write_bytes(silence)
     (folder / "icecast.xml").write_text(ICECAST.format(port=port, password=PASSWORD, folder=folder), "utf-8")
-    for path in [*folder.parents[:3], folder, *folder.rglob("*")]:
+    for above in folder.parents:  # run as root, icecast works as its own user, who must be able to get in
+        if above.stat().st_uid == os.getuid() and not above.stat().st_mode & 0o001:
+            above.chmod(above.stat().st_mode | 0o005)
+    for path in [folder, *folder.rglob("*")]:
         path.chmod(0o777)
     process = _started([program, "-c", str(folder / "icecast.xml")], port)
     try:

@@ -1,6 +1,7 @@
 """Journeys through the console in a real browser; skipped where no Chromium is installed."""
 
 import os
+import re
 import shutil
 import threading
 import time
@@ -10,7 +11,7 @@ from typing import Any
 
 import pytest
 import uvicorn
-from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, Route, expect, sync_playwright
 
 from campaigns import drafting
 from store.tables import Post
@@ -23,6 +24,9 @@ ARGUMENTS = [
     "--disable-component-update", "--disable-sync",
 ]  # fmt: skip
 HOSTILE = "\"'><script>alert(1)</script><img src=x onerror=alert(2)><svg onload=alert(3)>[x](javascript:alert(4))"
+
+
+expect.set_options(timeout=20_000)  # a busy machine is slow, not wrong
 
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="needs Chromium")
 
@@ -75,6 +79,9 @@ class Watched:
     def go(self, path: str) -> None:
         self.page.goto(self.address + path)
 
+    def go_without_waiting(self, path: str) -> None:
+        self.page.goto(self.address + path, wait_until="commit")
+
 
 def test_an_editor_composes_and_an_approver_approves(browser: Browser, house: tuple[Scene, str]) -> None:
     scene, address = house
@@ -109,6 +116,24 @@ def test_an_editor_composes_and_an_approver_approves(browser: Browser, house: tu
     expect(neighbour.page.locator("h1")).to_have_text("Không tìm thấy")
     _sign_out_for_good(editor)
     assert editor.noted + approver.noted + neighbour.noted == []
+
+
+def test_what_is_typed_before_the_scripts_have_come_is_previewed_and_kept(
+    browser: Browser, house: tuple[Scene, str]
+) -> None:
+    scene, address = house
+    editor = Watched(browser, address, "bientap.phuong-ta")
+    page = editor.page
+    held: list[Route] = []
+    page.route(re.compile(r"htmx[^/]*\.js"), lambda route: held.append(route))
+    editor.go_without_waiting("/quan-tri/soan/moi")
+    page.fill("#f-title", "Họp dân tối nay")
+    assert held, "the scripts have not come yet"
+    held[0].continue_()
+    expect(page.locator("#previews")).to_contain_text("Họp dân tối nay")
+    expect(page.locator("#saved")).to_contain_text("Đã lưu")
+    assert [post.title for post in scene.all(Post)] == ["Họp dân tối nay"]
+    editor.context.close()
 
 
 def _sign_out_for_good(editor: Watched) -> None:

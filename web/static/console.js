@@ -67,6 +67,13 @@ composer?.addEventListener("submit", (event) => {
   }, 40);
 });
 
+// What was typed before this page could listen (a slow line, a page gone back to) is previewed and kept like everything else.
+setTimeout(() => {  // after htmx, which begins to listen in a timer of its own
+  const typed = [...(composer?.elements ?? [])].some((field) => (field.type === "checkbox" ? field.checked !== field.defaultChecked
+    : /^(text|number|search|date|time|textarea|)$/.test(field.type ?? "-") && field.value !== field.defaultValue));
+  if (typed) composer.dispatchEvent(new Event("change", { bubbles: true }));
+});
+
 // A photo that has arrived belongs into the previews and the draft.
 document.addEventListener("htmx:after:swap", () => {
   const block = document.querySelector("#photo");
