@@ -35,7 +35,7 @@ from campaigns import (
     listening,
     measuring,
     moves,
-    planning,
+    programme,
     renewing,
     returning,
     sources,
@@ -182,10 +182,10 @@ class Daemon:
             clocks.tell(store, jump, now)
 
     def plan(self) -> int:
-        """Make the deliveries of the horizon."""
+        """Make the deliveries of the horizon, and put those of the loudspeakers' slots into their running order."""
         with self.courier.store.write() as session:
-            horizon = timedelta(days=self.settings.daemon.horizon_days)
-            return planning.plan(session, self.courier.desk.now(), horizon)
+            now = self.courier.desk.now()
+            return programme.plan(session, now, timedelta(days=self.settings.daemon.horizon_days))
 
     def next_due(self) -> datetime | None:
         """The moment at which the next delivery, look-up or measurement falls due; None when nothing waits."""

@@ -27,7 +27,7 @@ class Changed(Mistake):
 
 def digest_of(session: Session, post: Post) -> str:
     """SHA-256 over everything that decides what goes out where and when."""
-    variants = session.exec(select(Variant).where(Variant.post_id == post.id).order_by(col(Variant.outlet_id))).all()
+    variants = _variants(session, post)
     template = session.get(Template, post.template_id) if post.template_id else None
     shots = photos.of_post(session, post)
     return sha(
@@ -36,9 +36,13 @@ def digest_of(session: Session, post: Post) -> str:
             post.source_url, post.card, post.card_words, shots[0].media.sha256 if shots else None,
             template.digest if template else None, post.due_at.astimezone(UTC).isoformat() if post.due_at else None,
             post.grace_minutes, [[variant.outlet_id, variant.body] for variant in variants], *_unusual(post), *_pictures(shots),
-            *clips.digest_of(clips.of_post(session, post)), *_readings(variants), *_announced(variants),
+            *clips.digest_of(clips.of_post(session, post)), *_readings(variants), *_announced(variants), *_slots(variants),
         ]
     )  # fmt: skip
+
+
+def _variants(session: Session, post: Post) -> Sequence[Variant]:
+    return session.exec(select(Variant).where(Variant.post_id == post.id).order_by(col(Variant.outlet_id))).all()
 
 
 def _unusual(post: Post) -> list[dict[str, object]]:
@@ -61,6 +65,11 @@ def _readings(variants: Sequence[Variant]) -> list[dict[str, object]]:
 def _announced(variants: Sequence[Variant]) -> list[dict[str, object]]:
     found = [[one.outlet_id, one.announce] for one in variants if one.announce is not None]
     return [{"announce": found}] if found else []
+
+
+def _slots(variants: Sequence[Variant]) -> list[dict[str, object]]:
+    found = [[one.outlet_id, one.slot_at.astimezone(UTC).isoformat()] for one in variants if one.slot_at]
+    return [{"slots": found}] if found else []
 
 
 def _pictures(shots: tuple[Shot, ...]) -> list[dict[str, object]]:
@@ -95,6 +104,8 @@ def approve(session: Session, by: Actor, post: Post, seen: str, now: datetime) -
     told = _due_now(session, post, seen, now) if urgency.at_once(post, now) else {}
     if post.due_at is None or passed(post.due_at, now):
         raise Mistake("Giờ đăng đã qua. Hãy trả lại để biên tập viên chọn giờ khác.")
+    if any(one.slot_at and passed(one.slot_at, now) for one in _variants(session, post)):
+        raise Mistake("Khung phát đã chọn đã qua. Hãy trả lại để biên tập viên chọn khung khác.")
     if repeated := repeating.errors(session, post, now):
         raise Mistake(f"{repeated[0].text} Hãy trả lại để biên tập viên xem lại.")
     if spent := announcing.errors(session, post, now):

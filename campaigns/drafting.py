@@ -6,7 +6,7 @@ from typing import Any
 
 from sqlmodel import Session, col, delete, select
 
-from campaigns import announcing, clips, composing, dictionary, photos, repeating, urgency
+from campaigns import announcing, clips, composing, dictionary, foretelling, photos, repeating, urgency
 from campaigns.audit import Actor, record
 from campaigns.drafts import Draft as Draft
 from campaigns.drafts import DraftPicture as DraftPicture
@@ -29,7 +29,7 @@ from store.vault import SealBroken
 PREVIEW_KEY = "xemtruoc00"
 APART = " · "
 _ELSEWHERE = frozenset(
-    {"day", "clock", "outlet_ids", "own_words", "readings", "pictures", "clip_id", "clip_about", "announce"}
+    {"day", "clock", "outlet_ids", "own_words", "readings", "slots", "pictures", "clip_id", "clip_about", "announce"}
 )
 
 
@@ -104,6 +104,7 @@ def draft_of(session: Session, post: Post, ward: Ward) -> Draft:
         own_words={variant.outlet_id: variant.body for variant in variants if variant.body},
         readings={one.outlet_id: DraftReading(text=one.reading, of=one.reading_of) for one in variants if one.reading},
         announce={one.outlet_id: one.announce for one in variants if one.announce is not None},
+        slots={one.outlet_id: one.slot_at for one in variants if one.slot_at},
     )
 
 
@@ -196,14 +197,16 @@ def submit(session: Session, by: Actor, post: Post, ward: Ward, desk: Desk, now:
         raise Mistake("Bài này đã gửi duyệt rồi.")
     announcing.settle(session, post)
     errors = [p for p in problems(session, post, ward, now) if p.level == "error"]
-    if not errors:
-        errors = [p for preview in previews(session, post, desk) for p in preview.problems if p.level == "error"]
     if errors:
+        return errors
+    there = previews(session, post, desk)
+    told = [p for preview in there for p in preview.problems] + foretelling.heard_at(session, post, there, now)
+    if errors := [p for p in told if p.level == "error"]:
         return errors
     post.state, post.submitted_at, post.updated_at = "submitted", now, now
     session.add(post)
-    told = {"repeat_ok": True} if post.repeat_ok else {}
-    record(session, post.ward_id, by, "post.submitted", "post", post.id, now, revision=post.revision, **told)
+    consent = {"repeat_ok": True} if post.repeat_ok else {}
+    record(session, post.ward_id, by, "post.submitted", "post", post.id, now, revision=post.revision, **consent)
     return []
 
 
@@ -291,6 +294,7 @@ def _variant(ward_id: int, post_id: int, outlet_id: int, draft: Draft) -> Varian
     return Variant(
         ward_id=ward_id, post_id=post_id, outlet_id=outlet_id, body=nfc(draft.own_words.get(outlet_id, "")).strip() or None,
         reading=reading.text or None, reading_of=reading.of if reading.text else "", announce=draft.announce.get(outlet_id),
+        slot_at=draft.slots.get(outlet_id),
     )  # fmt: skip
 
 
@@ -332,13 +336,9 @@ def _same(kept: Draft, draft: Draft) -> bool:
         words = {id: text.strip() for id, text in one.own_words.items() if text.strip() and id in one.outlet_ids}
         readings = {id: reading for id, reading in one.readings.items() if reading.text and id in one.outlet_ids}
         told = {id: wanted for id, wanted in one.announce.items() if id in one.outlet_ids}
-        return {
-            **one.model_dump(),
-            "outlet_ids": set(one.outlet_ids),
-            "own_words": words,
-            "readings": readings,
-            "announce": told,
-        }
+        slots = {id: at for id, at in one.slots.items() if id in one.outlet_ids}
+        mine = {"own_words": words, "readings": readings, "announce": told, "slots": slots}
+        return {**one.model_dump(), "outlet_ids": set(one.outlet_ids), **mine}
 
     return said(kept) == said(draft)
 

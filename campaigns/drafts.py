@@ -1,5 +1,6 @@
 """What an editor typed and chose for one post, as it was typed: right or wrong, but in NFC."""
 
+from datetime import UTC, datetime
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
@@ -46,6 +47,7 @@ class Draft(BaseModel):
     ``grace_minutes`` is how late it may still go out (None: as its urgency says); ``repeat_ok`` that this very text may
     go where it has been before. An urgent post may leave day and clock empty: it is due when it is approved.
     ``announce`` is, by outlet, whether its followers are told; an outlet that is not named does as it is set.
+    ``slots`` are, by outlet, the starts of the loudspeakers' slots that were chosen.
     """
 
     model_config = ConfigDict(extra="forbid")
@@ -72,6 +74,7 @@ class Draft(BaseModel):
     own_words: dict[int, str] = Field(default_factory=dict)
     readings: dict[int, DraftReading] = Field(default_factory=dict)
     announce: dict[int, bool] = Field(default_factory=dict)
+    slots: dict[int, datetime] = Field(default_factory=dict)
     grace_minutes: int | None = Field(default=None, ge=1, le=urgency.LONGEST_GRACE_MINUTES)
     urgency: str = urgency.NORMAL
     repeat_ok: bool = False
@@ -104,6 +107,11 @@ class Draft(BaseModel):
     @classmethod
     def _each_once(cls, chosen: list[DraftPicture]) -> list[DraftPicture]:
         return list({one.media_id: one for one in reversed(chosen)}.values())[::-1]
+
+    @field_validator("slots")
+    @classmethod
+    def _in_utc(cls, chosen: dict[int, datetime]) -> dict[int, datetime]:
+        return {id: at.astimezone(UTC) for id, at in chosen.items() if at.tzinfo is not None}
 
     @field_validator("fields", "own_words")
     @classmethod

@@ -83,7 +83,7 @@ def plan_post(session: Session, post: Post, now: datetime) -> int:
         _void(session, post, now)
         return 0
     variants = session.exec(select(Variant).where(Variant.post_id == post.id)).all()
-    return sum(_deliver_to(session, post, variant.outlet_id, post.due_at, now) for variant in variants)
+    return sum(deliver_to(session, post, one.outlet_id, one.slot_at or post.due_at, now) for one in variants)
 
 
 def plan_rule(session: Session, rule: Rule, now: datetime, until: datetime) -> int:
@@ -172,7 +172,8 @@ def _kept_silent(rule: Rule, ward: Ward, at: datetime) -> str:
     return "holiday" if not rule.on_holidays and holiday(local(at, ward.zone).date()) else ""
 
 
-def _deliver_to(session: Session, post: Post, outlet_id: int, due_at: datetime, now: datetime) -> int:
+def deliver_to(session: Session, post: Post, outlet_id: int, due_at: datetime, now: datetime) -> int:
+    """Make the delivery of an approved post to an outlet at a moment; 1, or 0 when it is there already."""
     approved_at = post.approved_at or now
     same = (Delivery.post_id == post.id, Delivery.outlet_id == outlet_id, Delivery.due_at == due_at)
     if session.exec(select(Delivery.id).where(*same, Delivery.created_at >= approved_at)).first():

@@ -276,7 +276,8 @@ class Variant(SQLModel, table=True):
     """That a post goes to an outlet, and the words of its own there («Bản riêng cho kênh»), if any.
 
     ``reading`` is what is read aloud there instead of the reading whose mark is ``reading_of``. ``announce`` is whether
-    the outlet's followers are told of the post; None: as the outlet is set.
+    the outlet's followers are told of the post; None: as the outlet is set. ``slot_at`` is the start of the slot that was
+    chosen there instead of the post's hour, ``seconds`` its estimated length on air once submitted.
     """
 
     __table_args__ = (UniqueConstraint("post_id", "outlet_id"),)
@@ -289,6 +290,8 @@ class Variant(SQLModel, table=True):
     reading: str | None = Field(default=None, sa_type=Text)
     reading_of: str = ""
     announce: bool | None = None
+    slot_at: datetime | None = Field(default=None, sa_type=Utc)
+    seconds: int = 0
 
 
 class DictionaryEntry(SQLModel, table=True):
@@ -741,3 +744,4 @@ import store.airings  # noqa: E402, F401
 import store.amendments  # noqa: E402, F401
 import store.clips  # noqa: E402, F401
 import store.notices  # noqa: E402, F401 - the rest of the schema; it needs ``Utc``, so it comes last
+import store.programmes  # noqa: E402, F401

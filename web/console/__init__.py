@@ -41,7 +41,8 @@ from fastapi import APIRouter
 PREFIX = "/quan-tri"
 PAGES = (
     "gate", "today", "calendar", "compose", "clips", "approval", "posts", "amendments", "pictures", "account",
-    "deliveries", "logbook", "holds", "outlets", "trial", "consent", "library", "rules", "dictionary", "sources", "readers", "audit", "reports", "users",
+    "deliveries", "programme", "logbook", "holds", "outlets", "trial", "consent", "library", "rules", "dictionary", "sources", "readers",
+    "audit", "reports", "users",
     "staff_bots", "notices", "home",
 )  # fmt: skip
 

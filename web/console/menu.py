@@ -26,6 +26,7 @@ MENU: tuple[tuple[str, tuple[Entry, ...]], ...] = (
             Entry("compose", "/quan-tri/soan", "edit", "Soạn tin", Action.WRITE, bar=True),
             Entry("approval", "/quan-tri/cho-duyet", "checkbox", "Chờ duyệt", bar=True),
             Entry("posts", "/quan-tri/bai", "news", "Tin, bài"),
+            Entry("programme", "/quan-tri/chuong-trinh", "speakerphone", "Chương trình phát thanh"),
             Entry("deliveries", "/quan-tri/luot-dang", "send", "Lượt đăng"),
             Entry("holds", "/quan-tri/tam-dung", "hand-stop", "Tạm dừng toàn bộ"),
         ),

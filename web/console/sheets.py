@@ -1,15 +1,16 @@
 """The composer's sheet: what was typed, read from a form or a post, with everything its page shows beside it."""
 
 from dataclasses import dataclass, field, replace
-from datetime import date
+from datetime import UTC, date, datetime
 from typing import Any
 
 from sqlmodel import Session, col
 
-from campaigns import announcing, dictionary, drafting, library, repeating, urgency, views
+from campaigns import announcing, dictionary, drafting, foretelling, library, programme, repeating, urgency, views
 from campaigns.catalogue import fold
 from campaigns.clips import Chosen
 from campaigns.drafting import Draft, Preview
+from campaigns.foretelling import Fate
 from campaigns.people import Mistake
 from campaigns.photos import Shot
 from campaigns.repeating import Echo
@@ -31,6 +32,7 @@ class Look:
     """How a draft looks now: its previews, what is wrong, and which fields were lent their examples for looking.
 
     ``repeats`` are earlier posts that say the same at the same outlet; ``seal`` is what a consent to repeat is bound to.
+    ``fates`` tell where it would be heard, by loudspeaker.
     """
 
     previews: list[Preview]
@@ -38,6 +40,7 @@ class Look:
     lent: list[str]
     repeats: list[Echo] = field(default_factory=list)
     seal: str = ""
+    fates: dict[int, Fate] = field(default_factory=dict)
 
     @property
     def errors(self) -> list[Problem]:
@@ -67,6 +70,7 @@ class Sheet:
     errors: dict[str, str] = field(default_factory=dict)
     look: Look | None = None
     told: tuple[str, str] = ("", "")
+    airtimes: list[tuple[Outlet, list[tuple[str, str]]]] = field(default_factory=list)
 
     @property
     def post_id(self) -> int | None:
@@ -157,6 +161,7 @@ def typed_draft(session: Session, here: Here, form: Typed) -> Draft:
         own_words={int(key): text for key, text in form.under("own").items() if key.isdigit() and text.strip()},
         readings=readings.typed(form),
         announce={id: form.on(f"announce.{id}") for id in form.numbers("announce_of")},
+        slots={int(key): at for key, text in form.under("slot").items() if key.isdigit() and (at := _moment(text))},
         urgency=form.line("urgency") or urgency.NORMAL,
         grace_minutes=_grace(form.number("grace")),
     )
@@ -186,6 +191,7 @@ def sheet(session: Session, here: Here, draft: Draft, post: Post | None = None, 
         else None,
         post=post,
         revision=revision or (post.revision if post else 0),
+        airtimes=_airtimes(session, here, draft),
     )
 
 
@@ -201,14 +207,16 @@ def look(here: Here, draft: Draft, post: Post | None = None) -> Look:
         echoes = repeating.echoes(session, exact, here.now)
         months = announcing.months(session, exact, here.now)
     previews = drafting.shown(around, here.desk)
+    with here.store.read() as session:
+        fates = foretelling.fates(session, exact, foretelling.lengths(previews), here.now)
     problems = drafting.wrong(exact, here.now) + _timely(here, draft) + _untouched(draft, exact.template)
-    problems += repeating.problems(echoes, exact) + announcing.problems(months)
+    problems += repeating.problems(echoes, exact) + announcing.problems(months) + foretelling.problems(exact, fates)
     for preview in previews:
         told = {problem.text for problem in problems}
         incomplete = preview.message is None and any(problem.level == "error" for problem in problems)
         problems += [] if incomplete else [problem for problem in preview.problems if problem.text not in told]
     same = [echo for echo in echoes if echo.exact and not echo.from_rule]
-    return Look(previews, problems, lent, same, repeating.seal(exact))
+    return Look(previews, problems, lent, same, repeating.seal(exact), fates)
 
 
 def examples(parsed: Parsed) -> dict[str, Any]:
@@ -288,6 +296,28 @@ def _untouched(draft: Draft, template: Template | None) -> list[Problem]:
         return []
     text = f"Còn giữ nguyên lời ví dụ của mẫu: {', '.join(same)}. Hãy kiểm tra đã đúng với phường chưa."
     return [Problem(level="warning", text=text, field=f"field.{next(iter(parsed.head.fields))}")]
+
+
+def _airtimes(session: Session, here: Here, draft: Draft) -> list[tuple[Outlet, list[tuple[str, str]]]]:
+    """The loudspeakers that have slots, each with what may be chosen there: its coming slots and the one that is kept."""
+    found = []
+    for outlet in programme.stations(session, here.ward_id):
+        offered = [(one.value, one.words) for one in foretelling.offers(session, here.ward, outlet, here.now)]
+        kept = draft.slots.get(outlet.id or 0)
+        if kept and kept.isoformat() not in dict(offered):
+            at = local(kept, here.ward.zone)
+            offered.append((kept.isoformat(), f"{format_time(at.time())} ngày {format_date(at.date())} (đã chọn)"))
+        if offered:
+            found.append((outlet, [("", "Theo ngày, giờ đăng ở trên"), *offered]))
+    return found
+
+
+def _moment(text: str) -> datetime | None:
+    try:
+        found = datetime.fromisoformat(text.strip())
+    except ValueError:
+        return None
+    return found.astimezone(UTC) if found.tzinfo else None
 
 
 def _date(text: str) -> date | None:
