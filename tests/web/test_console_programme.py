@@ -2,10 +2,12 @@
 
 import re
 from datetime import UTC, datetime
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
 import pytest
+from docx import Document
 from sqlmodel import select
 
 from campaigns import approving, drafting, programme
@@ -130,6 +132,10 @@ async def test_the_day_shows_the_order_and_an_approver_changes_it(
         assert answer.status_code == 303 and answer.headers["location"].endswith(f"#ban-tin-{slot.id}-{posts[1].id}")
         assert _titles((await approver.get(DAY)).text) == ["Phòng chống bão", "Cắt điện", "Tiêm chủng"]
     async with visitor("bientap.phuong-ta") as editor:
+        printed = Document(BytesIO((await editor.get("/quan-tri/chuong-trinh/in?ngay=2026-11-25")).content))
+        rows = [[cell.text for cell in row.cells] for row in printed.tables[-1].rows]
+        assert [row[2] for row in rows] == ["Bản tin", "Phòng chống bão", "Cắt điện", "Tiêm chủng"]
+        assert rows[1][1] == "17:00:00" and rows[1][3] == "Ưu tiên"
         assert "Phát sớm hơn" not in (await editor.get(DAY)).text
 
 

@@ -1,12 +1,14 @@
 """«Chương trình phát thanh»: the slots of a day with their running orders, the slots themselves, the days of silence."""
 
 from datetime import date, timedelta
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from fastapi import APIRouter, Request
 from fastapi.responses import Response
 from sqlmodel import Session
 
-from campaigns import programme, programme_day, slots, views
+from campaigns import programme, programme_day, programme_docx, slots, views
 from campaigns.people import Action, Mistake
 from campaigns.slots import SlotDraft, WrongSlot
 from campaigns.timetable import local
@@ -22,6 +24,7 @@ from web.session import Here, Visitor
 
 router = APIRouter()
 
+DOCX = "application/vnd.openxmlformats-officedocument.wordprocessingml.document"
 HOME = "/quan-tri/chuong-trinh"
 SLOTS = f"{HOME}/khung"
 TENSES = {
@@ -33,6 +36,18 @@ TENSES = {
 def show(request: Request, here: Visitor, ngay: str = "") -> Response:
     """The programme of a day; without one, of today."""
     return _page(request, here, asked.day(ngay) or _today(here))
+
+
+@router.get("/chuong-trinh/in")
+def to_print(here: Visitor, ngay: str = "") -> Response:
+    """The running order of a day as a DOCX file."""
+    day = asked.day(ngay) or _today(here)
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / f"chuong-trinh-{day.isoformat()}.docx"
+        with here.store.read() as session:
+            programme_docx.write_docx(path, here.ward, programme_day.programme_day(session, here.ward, day, here.now))
+        headers = {"content-disposition": f'attachment; filename="{path.name}"', "cache-control": "no-store"}
+        return Response(path.read_bytes(), media_type=DOCX, headers=headers)
 
 
 @router.post("/chuong-trinh/khung/{slot_id:int}/thu-tu")
