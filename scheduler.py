@@ -202,12 +202,13 @@ class Daemon:
         scheduler = AsyncIOScheduler(
             timezone=UTC, job_defaults={"misfire_grace_time": None, "coalesce": True, "max_instances": 1}
         )
-        beats: list[tuple[Callable[[], Awaitable[None]], int]] = [
+        beats: list[tuple[Callable[[], Awaitable[object]], int]] = [
             (self._plan, 15),
             (self._prepare, 20),
             (self._look, 2),
             (self._withdraw, 5),
             (self._amend, 5),
+            (self.courier.pins.catch_up, 5),
             (self._measure, 20),
             (self._sources, 60),
             (self._renew, 60),
@@ -226,7 +227,7 @@ class Daemon:
             )
         return scheduler
 
-    async def _whole(self, beat: Callable[[], Awaitable[None]]) -> None:
+    async def _whole(self, beat: Callable[[], Awaitable[object]]) -> None:
         """A beat that has begun is finished even when the daemon stops: a renewed credential must not be lost between."""
         running = asyncio.ensure_future(beat())
         self._under_way.add(running)

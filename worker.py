@@ -171,6 +171,7 @@ class Hand(Daemon):
             Beat("look", 2, lambda: courier.look(wave)),
             Beat("withdraw", 5, lambda: withdrawing.withdraw(courier, wave)),
             Beat("amend", 5, lambda: amending.amend(courier, wave)),
+            Beat("pin", 5, courier.pins.catch_up),
             Beat("measure", 20, lambda: measuring.measure(courier, wave)),
             Beat("sources", 60, lambda: sources.refresh(courier)),
             Beat("renew", 60, lambda: renewing.renew(courier)),

@@ -15,7 +15,7 @@ MAX_SLOTS = 3000
 
 @dataclass(frozen=True)
 class Slot:
-    """One thing in the calendar. ``state`` is a delivery's state, or ``post:…``, or ``rule`` for what is only expected."""
+    """One thing in the calendar. ``state`` is how a delivery stands, or ``post:…``, or ``rule`` for what is only expected."""
 
     at: datetime
     day: date
@@ -81,7 +81,7 @@ def _planned(session: Session, ward: Ward, since: datetime, until: datetime) -> 
             line.delivery.due_at,
             line.outlet,
             line.title,
-            line.delivery.state,
+            line.standing,
             f"/quan-tri/bai/{line.delivery.post_id}",
         )
         for line in views.lines(session, ward, query)
@@ -125,7 +125,7 @@ def _slot(ward: Ward, at: datetime, outlet: Outlet, title: str, state: str, href
 
 _SEVERITY = (
     State.NEEDS_HUMAN, State.FAILED, State.MISSED, State.UNKNOWN, State.HELD, "post:returned", "post:draft", "post:submitted",
-    State.WIRE, State.PREPARED, State.DUE, "post:approved", "rule", State.WITHDRAWING, State.SENT,
+    views.ON_AIR, State.WIRE, State.PREPARED, State.DUE, "post:approved", "rule", State.WITHDRAWING, State.SENT,
 )  # fmt: skip
 
 

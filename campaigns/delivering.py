@@ -18,11 +18,12 @@ from sqlalchemy.exc import OperationalError
 from sqlmodel import Session, col, select, text
 from structlog.contextvars import bound_contextvars
 
-from campaigns import claiming, fanning, freezing, moves, outlets, pinning, states, wiring
+from campaigns import claiming, fanning, freezing, moves, outlets, states, wiring
 from campaigns.freezing import Frozen, Letter
 from campaigns.moves import Moved
 from campaigns.outlets import Desk
 from campaigns.people import Mistake
+from campaigns.pinning import Pins
 from campaigns.recording import Answered, Clerk, Looked, Staged
 from campaigns.states import Move, State
 from campaigns.wiring import Ready
@@ -65,6 +66,7 @@ class Courier:
         self.dropped: set[int] = set()
         self.freed, self.stopping = asyncio.Event(), asyncio.Event()
         self.drain: Callable[..., Awaitable[Outcome]] = fanning.drain
+        self.pins = Pins(store, desk, aside, lambda: self.alive())
         self._idle: set[int] = set()
         self._under_way: dict[int, asyncio.Task[None]] = {}
         self._looking: dict[int, asyncio.Task[None]] = {}
@@ -279,16 +281,7 @@ class Courier:
             outcome = await self._speak(letter, handle, ready_at + LEAVE_WITHIN_SECONDS)
             await self._published(Answered(letter.id, letter.fence, attempt, outcome, letter.access))
             if isinstance(outcome, Published):
-                await self._pin(letter, outcome.remote_id)
-
-    async def _pin(self, letter: Letter, remote_id: str) -> None:
-        if pinning.wanted(letter):
-            outcome = await pinning.pin(letter, remote_id, self.alive)
-            await self.aside(self._keep_pin, letter, outcome)
-
-    def _keep_pin(self, letter: Letter, outcome: Outcome) -> None:
-        with self.store.write("pin") as session:
-            pinning.keep(session, letter, outcome, self.desk.now())
+                await self.pins.at_once(letter)
 
     async def _stage(self, letter: Letter) -> Handle | Outcome:
         try:
@@ -347,7 +340,7 @@ class Courier:
             found = outlets.unclear(OUR_BUG_LOOKING)
         await self._looked(Looked(letter.id, letter.fence, found, started))
         if found.verdict == "out" and found.remote_id:
-            await self._pin(letter, found.remote_id)
+            await self.pins.at_once(letter)
 
     def _together(
         self, what: str, act: Callable[..., list[Any]], again_after: tuple[float, ...] = ()

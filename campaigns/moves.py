@@ -97,9 +97,9 @@ def _entry(delivery: Delivery, move: Move) -> Entry:
 
 
 def close_attempts(session: Session, deliveries: Iterable[Delivery], outcome: str, now: datetime) -> None:
-    """End the tries that nobody ended."""
+    """End the tries that nobody ended; a pin that is owed stays owed."""
     ids = [delivery.id for delivery in deliveries]
-    still_open = (col(Attempt.delivery_id).in_(ids), col(Attempt.ended_at).is_(None))
+    still_open = (col(Attempt.delivery_id).in_(ids), col(Attempt.ended_at).is_(None), col(Attempt.verb) != "pin")
     session.exec(update(Attempt).where(*still_open).values(ended_at=now, outcome=outcome))
 
 

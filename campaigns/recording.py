@@ -6,7 +6,7 @@ from random import Random
 
 from sqlmodel import Session, col, select
 
-from campaigns import moves, outlets, resting, states
+from campaigns import moves, outlets, pinning, resting, states
 from campaigns.audit import MACHINE
 from campaigns.moves import Moved
 from campaigns.resting import Sign
@@ -81,7 +81,7 @@ class Clerk:
             if delivery := mine.get((one.id, one.fence)):
                 _keep_handle(delivery, one.outcome)
                 move = states.after_publish(one.outcome, moves.standing(session, delivery), now, self.chance)
-                moved.append(moves.settle(delivery, _fairly(session, delivery, move, one.access), now))
+                moved.append(_settled(session, delivery, _fairly(session, delivery, move, one.access), now))
                 signs.append((delivery, resting.sign(one.outcome)))
         _apply(session, moved, signs, now)
         return [None] * len(answered)
@@ -110,7 +110,15 @@ class Clerk:
         delivery.looks += one.found.again_at is None
         if move.state is State.DUE and not move.part_done:
             delivery.resent, delivery.looks = True, 0
-        return moves.settle(delivery, move, now)
+        return _settled(session, delivery, move, now)
+
+
+def _settled(session: Session, delivery: Delivery, move: Move, now: datetime) -> Moved:
+    """Count what is out; a pin that was asked for is owed from this very moment."""
+    moved = moves.settle(delivery, move, now)
+    if move.part_done:
+        pinning.owe(session, delivery, now)
+    return moved
 
 
 def _is_recorded(session: Session, one: Looked) -> bool:

@@ -1,12 +1,12 @@
 """What is said between the webhook channel and a receiver: the body that is sent, the answers that are understood.
 
-``docs/channels/webhook.schema.json`` is the body's JSON Schema, written from ``Sent``.
+``docs/channels/webhook.schema.json`` is the JSON Schema of every body, written from ``SCHEMA``.
 """
 
 from datetime import datetime
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
 RemoteId = Annotated[str, Field(pattern=r"^[\x21-\x7e]{1,200}$")]
 Address = Annotated[str, Field(pattern=r"^https?://[^\s]+$", max_length=2000)]
@@ -89,6 +89,11 @@ class Amended(_Said):
     version: Literal[1] = 1
     timestamp: datetime = Field(description="When the correction was approved; the same on every try.")
     data: AmendedPost
+
+
+Body = Annotated[Sent | Amended, Field(discriminator="type")]
+"""Whatever is sent with a body; a look-up and a withdrawal have none."""
+SCHEMA = TypeAdapter[Sent | Amended](Body).json_schema(mode="serialization")
 
 
 class _Heard(BaseModel):

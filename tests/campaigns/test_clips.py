@@ -212,7 +212,7 @@ async def test_a_channel_without_videos_shows_a_picture_of_it_and_says_so(store,
     assert preview.pin == "Kênh này không ghim bài được."
 
 
-async def _attempts(house: House, delivery: Any) -> list[tuple[str, str, str]]:
+async def attempts(house: House, delivery: Any) -> list[tuple[str, str, str]]:
     with house.store.read() as session:
         rows = session.exec(select(Attempt).where(Attempt.delivery_id == delivery.id).order_by(Attempt.id)).all()
     return [(row.verb, row.outcome, row.detail) for row in rows]
@@ -222,7 +222,7 @@ async def test_a_post_is_pinned_once_it_is_out(house: House, clock) -> None:
     delivery = house.planned(clock() + HOUR, pin=True)
     clock.forward(hours=1)
     await house.courier().deliver(10)
-    assert await _attempts(house, delivery) == [("publish", "published", ""), ("pin", "published", "")]
+    assert await attempts(house, delivery) == [("publish", "published", ""), ("pin", "published", "")]
     assert [f"{delivery.key}/0"] == PINNED
 
 
@@ -239,7 +239,7 @@ async def test_whatever_comes_of_the_pin_the_post_is_out_once(house: House, cloc
     await courier.look(10)
     seen = house.see(delivery)
     assert (seen.state, seen.reason, PLATFORM.copies(delivery.key)) == (State.SENT, "", 1)
-    (_, pin) = await _attempts(house, delivery)
+    (_, pin) = await attempts(house, delivery)
     assert pin[0] == "pin" and pin[1] in ("refused", "unknown") and pin[2]
 
 

@@ -16,12 +16,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from jsonschema import Draft202012Validator
 from pydantic import ValidationError
 
 from channels.conformance import Conformance, document
 from channels.contract import (
     EMPTY,
     Certainty,
+    Correction,
     Deferred,
     Message,
     Outcome,
@@ -36,7 +38,7 @@ from channels.twin import Place
 from channels.twins import TwinClock
 from channels.webhook import signing
 from channels.webhook.adapter import Webhook, WebhookSettings
-from channels.webhook.api import Sent
+from channels.webhook.api import SCHEMA, Sent
 from channels.webhook.twin import secret
 from channels.wire import Guard, Wire
 from tests.filming import clip, film
@@ -113,9 +115,41 @@ def test_the_signature_is_the_one_of_the_specification() -> None:
 
 def test_the_documented_schema_is_the_one_that_is_sent() -> None:
     written = json.loads(PAGE.with_suffix(".schema.json").read_text("utf-8"))
-    assert written == Sent.model_json_schema(mode="serialization")
+    assert written == SCHEMA
     (shown,) = re.findall(r"```json\n(.*?)```", PAGE.read_text("utf-8"), re.DOTALL)
     assert json.loads(Sent.model_validate_json(shown).model_dump_json()) == json.loads(shown)
+
+
+async def test_every_body_that_is_sent_keeps_the_published_schema(quiet: Scene) -> None:
+    """What went over the wire for each verb, judged by jsonschema, which knows nothing of our models."""
+    published = Draft202012Validator(json.loads(PAGE.with_suffix(".schema.json").read_text("utf-8")))
+    told = Correction(note="Sai giờ", at=START)
+    with receiver([(200, {"id": "7"})] * 2 + [(404, {"error": {"code": "not_found"}}), (200, {"id": "7"})]) as (
+        url,
+        heard,
+    ):
+        places = {"url": url, "amend_url": f"{url}/sua", "lookup_url": f"{url}/tra-cuu", "withdraw_url": f"{url}/go"}
+        wire = open_wire(url)
+        channel = webhook(quiet, wire, **places)
+        what = channel.render(document(1), "khoa1", (quiet.picture(),)).model_copy(update={"due_at": START})
+        await sent(channel, what)
+        assert await channel.amend(what.model_copy(update={"correction": told}), 0, "7") == Published(remote_id="7")
+        await channel.find(what, 0, EMPTY, START)
+        await channel.withdraw("7")
+        await wire.close()
+    bodies = [(method, json.loads(body)) for method, _, _, body in heard if body]
+    assert [(method, body["type"]) for method, body in bodies] == [
+        ("POST", "lantoa.post.publish"),
+        ("POST", "lantoa.post.amended"),
+    ]
+    assert [method for method, _, _, body in heard if not body] == ["GET", "DELETE"]
+    for _, body in bodies:
+        assert [error.message for error in published.iter_errors(body)] == []
+        for spoiled in (body | {"type": "lantoa.post.khac"}, body | {"data": {**body["data"], "la": 1}}):
+            assert not published.is_valid(spoiled)
+    (_, amended) = bodies[1]
+    del amended["data"]["note"]
+    assert not published.is_valid(amended), "the schema must tell what a correction carries"
 
 
 async def test_everything_a_receiver_needs_is_in_the_body(quiet: Scene) -> None:

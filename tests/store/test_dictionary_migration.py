@@ -1,19 +1,35 @@
 """What stood in the settings of a ward's loudspeakers becomes the ward's own dictionary."""
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 
+import pytest
 from alembic import command
 from sqlalchemy import text
 from sqlmodel import Session, select
 
 from store.engine import Store
 from store.tables import DictionaryEntry, Outlet, Ward
+from tests.conftest import _database
 
 
-def test_words_and_region_of_the_loudspeakers_move_to_the_ward(tmp_path: Path) -> None:
-    store = Store(f"sqlite:///{tmp_path}/old.db")
-    command.upgrade(store._alembic(), "0007")
+@pytest.fixture(params=["sqlite", "postgresql"])
+def old(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Store]:
+    """A database as it was before the dictionary, on SQLite and again on PostgreSQL."""
+    on_sqlite = request.param == "sqlite"
+    made = Store(f"sqlite:///{tmp_path}/old.db" if on_sqlite else _database(_server(request), f"{tmp_path.name}cu"))
+    command.upgrade(made._alembic(), "0007")
+    yield made
+    made.close()
+
+
+def _server(request: pytest.FixtureRequest) -> str:
+    return str(request.getfixturevalue("postgresql"))
+
+
+def test_words_and_region_of_the_loudspeakers_move_to_the_ward(old: Store) -> None:
+    store = old
     settings = {"folder": "loa", "region": "south", "words": {"NVQ": "nhà văn quán", "TDX": "tổ dân xã"}}
     with store.engine.begin() as link:
         link.execute(
@@ -39,4 +55,3 @@ def test_words_and_region_of_the_loudspeakers_move_to_the_ward(tmp_path: Path) -
             ("NVQ", "nhà văn quán", "confirmed"), ("TDX", "tổ dân xã", "confirmed"),
         }  # fmt: skip
         assert all(one.since.year == 2000 and one.until is None for one in entries)
-    store.close()

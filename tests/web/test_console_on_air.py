@@ -32,3 +32,15 @@ async def test_an_airing_reads_on_the_air(
             assert any(badge.endswith(said) for badge in badges), (path, badges)
         listed = (await client.get("/quan-tri/luot-dang")).text
         assert (">Chưa rõ kết quả" in listed.split("<tbody>")[1]) is False or said == "Chưa rõ kết quả"
+
+
+@pytest.mark.parametrize("look", ["", "tuan", "danh-sach", "thang"])
+async def test_the_calendar_says_on_the_air_too(scene: Scene, visitor: Client, look: str) -> None:
+    row = furnished.delivery(scene, "unknown", kind="loudspeaker")
+    async with visitor("duyet.phuong-ta") as client:
+        address = f"/quan-tri/lich?xem={look}&tu={row.due_at.date().isoformat()}"
+        assert "Chưa rõ kết quả" in (await client.get(address)).text
+        with scene.store.write() as session:
+            session.get_one(Delivery, row.id).handle = {"data": {}, "remote_id": "2026-11-23/abc123-1"}
+        page = (await client.get(address)).text
+    assert "Đang phát" in page and "Chưa rõ kết quả" not in page and "slot--warn" not in page
