@@ -206,7 +206,7 @@ class Daemon:
             (self._plan, 15),
             (self._prepare, 20),
             (self._look, 2),
-            (self._withdraw, 5),
+            (self._withdraw, 2),
             (self._amend, 5),
             (self.courier.pins.catch_up, 5),
             (self._measure, 20),

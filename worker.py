@@ -169,7 +169,7 @@ class Hand(Daemon):
             Beat("plan", 15, lambda: asyncio.to_thread(self.plan)),
             Beat("prepare", 20, lambda: self.prepare(courier.desk.now() + WRITTEN_AHEAD)),
             Beat("look", 2, lambda: courier.look(wave)),
-            Beat("withdraw", 5, lambda: withdrawing.withdraw(courier, wave)),
+            Beat("withdraw", 2, lambda: withdrawing.withdraw(courier, wave)),
             Beat("amend", 5, lambda: amending.amend(courier, wave)),
             Beat("pin", 5, courier.pins.catch_up),
             Beat("measure", 20, lambda: measuring.measure(courier, wave)),

@@ -67,13 +67,25 @@ class Job:
 
 
 async def withdraw(courier: Courier, limit: int) -> int:
-    """Take down what is asked for, one delivery of an outlet at a time; gives how many were spoken for."""
-    jobs = await courier.aside(_claim, courier, limit)
+    """Take down what is asked for, one delivery of an outlet at a time, until none waits; gives how many were spoken for.
+
+    Ends after ``limit`` rounds: what is asked for meanwhile, and what is to be tried again later, waits for the next beat.
+    """
+    done = 0
+    for _ in range(limit):
+        jobs = await courier.aside(_claim, courier, limit)
+        if not jobs:
+            break
+        await _carry_all(courier, jobs)
+        done += len(jobs)
+    return done
+
+
+async def _carry_all(courier: Courier, jobs: list[Job]) -> None:
     done = await asyncio.gather(*(_carry(courier, job) for job in jobs), return_exceptions=True)
     for job, failure in zip(jobs, done, strict=True):
         if isinstance(failure, BaseException):
             log.error("withdrawal of %s could not be written down; it is tried again", job.id, exc_info=failure)
-    return len(jobs)
 
 
 def next_withdrawal(session: Session) -> datetime | None:

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from random import Random
+from typing import cast
 
 import pytest
 from sqlmodel import select, update
@@ -25,10 +26,13 @@ from channels.contract import (
     Refused,
     Unknown,
 )
+from scheduler import Daemon
+from settings import Settings
 from store.tables import Attempt, AuditEvent, Delivery, Instance
 from tests.campaigns import scripted
 from tests.campaigns.conftest import House
 from tests.campaigns.scripted import PLATFORM, Scripted, TwoParts
+from worker import Hand
 
 NOW = datetime(2026, 11, 23, 1, 0, tzinfo=UTC)
 SETTLE = timedelta(seconds=20)
@@ -439,3 +443,22 @@ async def test_called_off_in_time_it_stays(house: House, clock, removable: Remov
     clock.forward(hours=2)
     assert await withdrawing.withdraw(courier, 10) == 0
     assert house.see(delivery).state == State.SENT and len(PLATFORM.posts) == 1
+
+
+@pytest.mark.anyio
+async def test_several_posts_of_one_channel_are_gone_after_one_beat(house: House, clock, removable: Removable) -> None:
+    courier = house.courier()
+    posts = [await _sent(house, courier, clock) for _ in range(3)]
+    for delivery in posts:
+        _ask(house, delivery)
+    assert await withdrawing.withdraw(courier, 10) == 3
+    assert {house.see(delivery).state for delivery in posts} == {State.WITHDRAWN} and PLATFORM.posts == []
+
+
+def test_what_is_asked_to_be_taken_down_waits_two_seconds_at_most(house: House) -> None:
+    """Citizens still read a wrong post while it waits for the beat."""
+    daemon = Daemon(house.store, house.desk, Settings())
+    (beat,) = [job for job in daemon._recurring().get_jobs() if job.id == "_withdraw"]
+    assert beat.trigger.interval <= timedelta(seconds=2)
+    (beat,) = [one for one in Hand._beats(cast(Hand, daemon)) if one.name == "withdraw"]
+    assert beat.seconds <= 2
