@@ -12,7 +12,7 @@ from campaigns.logbook import PARTLY, PLAYED, SILENT, UNKNOWN
 from campaigns.timetable import day_bounds, local
 from content.templates import format_date
 from store.airings import LogEntry
-from store.tables import Ward
+from store.tables import Outlet, Ward
 
 VERDICTS = {PLAYED: "Đã phát", PARTLY: "Phát không trọn", UNKNOWN: "Chưa rõ", SILENT: "Chưa phát"}
 _HEARD = frozenset({PLAYED, PARTLY})
@@ -118,6 +118,14 @@ def totals(found: Iterable[LogEntry]) -> Totals:
         len(played),
         len(every),
     )
+
+
+def by_kind(session: Session, ward_id: int | None, start: datetime, end: datetime) -> dict[str, Totals]:
+    """The sums of a period by the kind of channel, for the report; kinds without a line in force are left out."""
+    standing = in_force(session, lines(session, ward_id, start, end))
+    asked = select(Outlet.id, Outlet.kind).where(col(Outlet.id).in_({one.outlet_id for one in standing}))
+    kinds = {row[0]: row[1] for row in session.exec(asked)} if standing else {}
+    return {kind: totals(one for one in standing if kinds[one.outlet_id] == kind) for kind in set(kinds.values())}
 
 
 def of_delivery(session: Session, ward: Ward, delivery_id: int) -> list[Row]:

@@ -11,7 +11,7 @@ from typing import Any
 
 from sqlmodel import Session
 
-from campaigns import counts, followers, wording
+from campaigns import airtime, counts, followers, wording
 from campaigns.states import State
 from campaigns.tallies import (
     AirRow,
@@ -19,6 +19,7 @@ from campaigns.tallies import (
     Evidence,
     Figures,
     LatenessRow,
+    LoggedAirRow,
     OutletRow,
     ReachRow,
     Share,
@@ -74,7 +75,7 @@ def figures(
             *(_audience(row) for row in counts.newest_audience(session, scope, _audience_names())),
             *followers.rows(session, scope),
         ],
-        air=_air(counts.posts_out_by_kind(session, scope), outlets, reach),
+        air=_air(session, scope, outlets, reach),
         evidence=_evidence(session, scope) if with_evidence else [],
         troubles=_troubles(session, scope),
         upcoming=_upcoming(session, scope, tasks),
@@ -190,9 +191,24 @@ def _audience(row: Any) -> AudienceRow:
     return AudienceRow(kind_name=kind_name(row.kind), **row._mapping)
 
 
-def _air(posts: dict[str, int], outlets: list[OutletRow], reach: list[ReachRow]) -> list[AirRow]:
-    heard = sorted({row.kind for row in outlets if row.grassroots == Grassroots.STATION})
-    return [_aired(kind, posts.get(kind, 0), outlets, reach) for kind in heard]
+def _air(
+    session: Session, scope: counts.Scope, outlets: list[OutletRow], reach: list[ReachRow]
+) -> list[LoggedAirRow | AirRow]:
+    """By the log book where it has lines of the period, so that the report and the book never differ."""
+    posts = counts.posts_out_by_kind(session, scope)
+    logged = airtime.by_kind(session, scope.ward_id, scope.start, scope.end)
+    heard = {row.kind for row in outlets if row.grassroots == Grassroots.STATION} | set(logged)
+    return [
+        _logged(kind, logged[kind]) if kind in logged else _aired(kind, posts.get(kind, 0), outlets, reach)
+        for kind in sorted(heard)
+    ]
+
+
+def _logged(kind: str, sums: airtime.Totals) -> LoggedAirRow:
+    return LoggedAirRow(
+        kind=kind, kind_name=kind_name(kind), posts=sums.bulletins, airings=sums.airings, seconds=sums.seconds,
+        clusters=sums.clusters, reached=sums.reached, tried=sums.tried,
+    )  # fmt: skip
 
 
 def _aired(kind: str, posts: int, outlets: list[OutletRow], reach: list[ReachRow]) -> AirRow:

@@ -5,7 +5,7 @@ from datetime import datetime
 
 from campaigns import wording
 from campaigns.paper import Table
-from campaigns.tallies import AirRow, Figures, OutletRow, ReachRow, Share, Tally, TaskRow, Trouble
+from campaigns.tallies import AirRow, Figures, LoggedAirRow, OutletRow, ReachRow, Share, Tally, TaskRow, Trouble
 from campaigns.timetable import local
 from campaigns.wording import count, number, percent, sentence, short_moment
 from channels.contract import AIR_SECONDS
@@ -243,6 +243,10 @@ def _task(place: int, row: TaskRow, classes: list[str]) -> tuple[str, ...]:
 
 def _air(row: AirRow, told: ReachRow | None) -> str:
     text = f"{row.kind_name}: {count(row.posts)} tin, {count(row.airings)} lượt phát"
+    if isinstance(row, LoggedAirRow):
+        share = f"; {number(row.reached)}/{number(row.tried)} lượt cụm loa phát trọn" if row.tried else ""
+        lasted = wording.minutes(row.seconds or 0)
+        return f"{text}, tổng thời lượng {lasted}, {count(row.clusters)} cụm loa{share} (theo Sổ phát thanh)."
     if row.seconds is None or told is None:
         return f"{text}; chưa có số đo thời lượng."
     label = wording.LABELS.get(told.label, told.label).lower()

@@ -141,6 +141,14 @@ class AirRow(_Row):
     seconds: int | None
 
 
+class LoggedAirRow(AirRow):
+    """The same as the log book («Sổ phát thanh») has it: clusters, and how many of their airings were heard to the end."""
+
+    clusters: int
+    reached: int
+    tried: int
+
+
 class Evidence(_Row):
     """One delivery that went out. ``label``: measured when the platform answered for every part, declared when a person said so."""
 
@@ -206,7 +214,7 @@ class Figures(_Row):
     lateness: list[LatenessRow]
     reach: list[ReachRow]
     audience: list[AudienceRow]
-    air: list[AirRow]
+    air: list[LoggedAirRow | AirRow]
     evidence: list[Evidence]
     troubles: list[Trouble]
     upcoming: list[Upcoming]

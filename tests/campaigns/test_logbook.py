@@ -9,10 +9,12 @@ from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 from sqlmodel import col, select
 
-from campaigns import airtime, claiming, logbook, settling, telling_airings
+from campaigns import airtime, claiming, logbook, report_tables, settling, telling_airings
 from campaigns.audit import verify
+from campaigns.figures import figures
 from campaigns.people import Forbidden, Mistake
 from campaigns.states import State
+from campaigns.tallies import Figures, LoggedAirRow
 from campaigns.telling_airings import Correction
 from campaigns.withdrawing import withdraw
 from channels.loudspeaker import days, studio
@@ -266,3 +268,36 @@ async def test_a_line_and_its_move_stand_or_fall_together(
     assert by_hand.see(delivery).state == State.DUE and lines(by_hand) == []
     await by_hand.courier().deliver(10)
     assert by_hand.see(delivery).state == State.MISSED and len(lines(by_hand)) == 1
+
+
+async def test_the_report_and_the_book_never_differ(by_hand: House, clock: FakeClock) -> None:
+    day = (START - timedelta(hours=1), START + timedelta(days=1))
+    for minutes, silent in ((2, ()), (3, ("Tổ 2",))):
+        delivery = await listed(by_hand, clock)
+        began = clock()
+        clock.forward(minutes=10)
+        with by_hand.store.write() as session:
+            row = session.get_one(Delivery, delivery.id)
+            ended = began + minutes * MINUTE
+            telling_airings.played(session, by_hand.editor, row, began, ended, silent, "", clock())
+    missed = await listed(by_hand, clock)
+    with by_hand.store.read() as session:
+        assert figures(session, by_hand.ward.id, *day).air[0].airings == 2, "what nobody told of was not heard"
+    with by_hand.store.write() as session:
+        telling_airings.not_played(session, by_hand.editor, session.get_one(Delivery, missed.id), "Mất điện", clock())
+        telling_airings.correct(
+            session, by_hand.approver, session.get_one(LogEntry, 1),
+            Correction("played", START + 5 * MINUTE, START + 9 * MINUTE, "Ghi nhầm giờ"), clock(),
+        )  # fmt: skip
+    with by_hand.store.read() as session:
+        counted = figures(session, by_hand.ward.id, *day)
+        sums = airtime.book(session, by_hand.ward, *day).totals
+    [row] = counted.air
+    assert isinstance(row, LoggedAirRow)
+    assert (row.posts, row.airings, row.seconds) == (sums.bulletins, sums.airings, sums.seconds) == (2, 2, 420)
+    assert (row.clusters, row.reached, row.tried) == (sums.clusters, sums.reached, sums.tried) == (2, 3, 4)
+    [said] = report_tables.on_air(counted)
+    assert said.endswith(
+        "02 tin, 02 lượt phát, tổng thời lượng 7 phút, 02 cụm loa; 3/4 lượt cụm loa phát trọn (theo Sổ phát thanh)."
+    )
+    assert Figures.model_validate(counted.model_dump(mode="json")).digest() == counted.digest()

@@ -21,6 +21,7 @@ from web.public.feeds import Feeds
 from web.public.hearing import Hearing
 from web.public.links import Links
 from web.public.pages import Pages, not_found
+from web.public.podcast import Podcast
 from web.public.publishing import Publishing
 from web.public.share_cards import ShareCards
 from web.public.site import Site
@@ -54,6 +55,7 @@ def build(
         Links(site),
         Feeds(site),
         Events(site),
+        Podcast(site),
         Broadcasts(site),
         Publishing(site),
         Subscribing(site),
