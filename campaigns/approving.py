@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 
 from sqlmodel import Session, col, select
 
-from campaigns import announcing, clips, photos, recipients, repeating, urgency
+from campaigns import announcing, clips, photos, recipients, repeating, takes, urgency
 from campaigns.audit import Actor, record
 from campaigns.histories import snapshot
 from campaigns.people import Action, Mistake, require
@@ -37,6 +37,7 @@ def digest_of(session: Session, post: Post) -> str:
             template.digest if template else None, post.due_at.astimezone(UTC).isoformat() if post.due_at else None,
             post.grace_minutes, [[variant.outlet_id, variant.body] for variant in variants], *_unusual(post), *_pictures(shots),
             *clips.digest_of(clips.of_post(session, post)), *_readings(variants), *_announced(variants), *_slots(variants),
+            *takes.digest_of(session, post),
         ]
     )  # fmt: skip
 
@@ -99,6 +100,8 @@ def approve(session: Session, by: Actor, post: Post, seen: str, now: datetime) -
         raise Mistake("Bài này không còn ở trạng thái chờ duyệt.")
     if by.user_id == post.author_id:
         raise Mistake("Người soạn không được tự duyệt bài của mình. Hãy nhờ người duyệt khác.")
+    if by.user_id in takes.announcers(session, post):
+        raise Mistake("Người thu âm không được tự duyệt bản thu của mình. Hãy nhờ người duyệt khác.")
     if seen != digest_of(session, post):
         raise Changed("Bài đã thay đổi sau khi bạn mở. Hãy xem lại bản mới rồi duyệt.")
     told = _due_now(session, post, seen, now) if urgency.at_once(post, now) else {}

@@ -1,12 +1,13 @@
 """From a post to the message of one outlet: the same functions for the preview and for the wire."""
 
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from typing import Any
 
 from sqlmodel import Session, select
 
-from campaigns import clips, dictionary, photos
+from campaigns import clips, dictionary, photos, takes
 from campaigns.clips import Chosen
 from campaigns.photos import Shot
 from channels.contract import Capability, Channel, Limits, Message, Picture, PictureSpec
@@ -32,6 +33,7 @@ class Scene:
     variants: dict[int, Variant]
     outlets: dict[int, Outlet]
     manner: Manner = Manner()
+    recordings: Mapping[int, takes.Chosen] = field(default_factory=dict)
 
 
 def scene(session: Session, post: Post) -> Scene:
@@ -50,6 +52,7 @@ def scene(session: Session, post: Post) -> Scene:
         variants={variant.outlet_id: variant for variant in variants},
         outlets={outlet.id: outlet for outlet in outlets if outlet.id is not None},
         manner=dictionary.manner(session, ward, post),
+        recordings=takes.of_post(session, post.id),
     )
 
 
@@ -165,6 +168,7 @@ def message(around: Scene, outlet: Outlet, speaker: Channel, key: str, link: str
     if link is not None:
         made = replace(made, link=link)
     said = _announced(around, outlet, speaker, _said(around, made, speaker, key, files))
+    said = takes.heard(said, around.recordings.get(outlet.id or 0), around.post.state == "approved")
     return said.model_copy(update={"pin": True}) if around.post.pin and Capability.PIN in speaker.capabilities else said
 
 

@@ -329,6 +329,13 @@ def _keep(session: Session, by: Actor, ward: Ward, post: Post, draft: Draft, now
     return post
 
 
+def reopen(session: Session, by: Actor, post: Post, now: datetime) -> None:
+    """Something of a kept post changes: its approval is void, its deliveries are cancelled. Raises Mistake once it is out."""
+    session.refresh(post, with_for_update={"key_share": True})
+    _back_to_draft(session, by, post, now)
+    post.revision, post.updated_at = post.revision + 1, now
+
+
 def _same(kept: Draft, draft: Draft) -> bool:
     """Whether two drafts say the same, in whatever order their outlets were ticked."""
 

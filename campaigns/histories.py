@@ -5,7 +5,7 @@ from typing import Any
 
 from sqlmodel import Session, col, select
 
-from campaigns import clips, photos, urgency, views
+from campaigns import clips, photos, takes, urgency, views
 from channels.contract import Message
 from store.tables import Attempt, AuditEvent, Delivery, Metric, Outlet, Post, Variant, Ward
 
@@ -25,6 +25,7 @@ _LABELS = {
     "own_words": "Lời riêng cho kênh",
     "readings": "Lời đọc đã sửa",
     "announce": "Gửi thông báo",
+    "recordings": "Bản thu",
     "urgency": "Mức",
     "grace": "Hạn đăng bù",
     "repeat_ok": "Đăng lại nội dung cũ",
@@ -118,6 +119,7 @@ def snapshot(session: Session, post: Post) -> dict[str, Any]:
         "announce": {
             str(one.outlet_id): "có" if one.announce else "không" for one in variants if one.announce is not None
         },
+        **takes.told(session, post),
         **_unusual(post),
     }
 
@@ -168,7 +170,7 @@ def changes(session: Session, ward_id: int, post: Post) -> list[Change] | None:
 def _said(key: str, value: Any, names: dict[int, str]) -> str:
     if key == "outlets":
         return ", ".join(names.get(id, f"kênh {id}") for id in value or [])
-    if key in ("own_words", "readings", "announce"):
+    if key in ("own_words", "readings", "announce", "recordings"):
         return "\n".join(f"{names.get(int(id), id)}: {text}" for id, text in (value or {}).items())
     if isinstance(value, dict):
         return "\n".join(

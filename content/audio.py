@@ -67,20 +67,23 @@ class Programme:
     integrated: float
 
 
-def programme(speech: bytes, title: str, station: str, *, synthetic: bool, pause: float = 0.6) -> Programme:
+def programme(
+    speech: bytes, title: str, station: str, *, synthetic: bool, pause: float = 0.6, levelled: bool = False
+) -> Programme:
     """Chime, speech and closing chime as one levelled MP3; raises AudioMistake.
 
     ``speech`` is a sound file of any usual kind; ``pause`` the silence around the speech in seconds. A synthetic
-    voice is marked «Bản nghe thử (giọng tổng hợp)» in the file's own tags.
+    voice is marked «Bản nghe thử (giọng tổng hợp)» in the file's own tags. A ``levelled`` speech (the recording that
+    was approved) is not cleaned and compressed a second time: only the chimes are brought to its loudness.
     """
     if not speech:
         raise AudioMistake("Tệp âm thanh trống; hãy thu hoặc tải lên lại.")
     hertz = 22_050 if synthetic else 44_100
     with tempfile.TemporaryDirectory() as folder:
         sounds = _sounds(Path(folder), speech, hertz)
-        gain = _VOICE_GAIN if synthetic else _gain(sounds[1])
+        gain = _ENCODER_LOSS if levelled else _VOICE_GAIN if synthetic else _gain(sounds[1])
         for _ in range(4):
-            mp3, loudness = _mix(sounds, hertz, pause, gain, _tags(title, station, synthetic))
+            mp3, loudness = _mix(sounds, hertz, pause, gain, _tags(title, station, synthetic), levelled)
             if abs(loudness - TARGET_LUFS) <= TOLERANCE:
                 break
             gain += TARGET_LUFS - loudness
@@ -131,12 +134,14 @@ def _gain(recording: Path) -> float:
 
 
 def _mix(
-    sounds: tuple[Path, Path, Path], hertz: int, pause: float, gain: float, tags: list[str]
+    sounds: tuple[Path, Path, Path], hertz: int, pause: float, gain: float, tags: list[str], levelled: bool
 ) -> tuple[bytes, float]:
     shape = f"aformat=sample_fmts=flt:sample_rates={hertz}:channel_layouts=mono"
+    bell, whole = (f",{_CLEAN},volume={_VOICE_GAIN}dB", "") if levelled else ("", f"{_CLEAN},")
     graph = (
-        f"[0:a]{shape}[a];[1:a]{shape},adelay={round(pause * 1000)}:all=1,apad=pad_dur={pause}[b];[2:a]{shape}[c];"
-        f"[a][b][c]concat=n=3:v=0:a=1,{_CLEAN},volume={gain:.2f}dB,alimiter=limit={_LIMIT}:level=false,"
+        f"[0:a]{shape}{bell}[a];[1:a]{shape},adelay={round(pause * 1000)}:all=1,apad=pad_dur={pause}[b];"
+        f"[2:a]{shape}{bell}[c];"
+        f"[a][b][c]concat=n=3:v=0:a=1,{whole}volume={gain:.2f}dB,alimiter=limit={_LIMIT}:level=false,"
         "ebur128=framelog=quiet,aformat=sample_fmts=fltp,aresample=44100[out]"
     )
     given = [option for sound in sounds for option in _input(sound)]

@@ -745,3 +745,4 @@ import store.amendments  # noqa: E402, F401
 import store.clips  # noqa: E402, F401
 import store.notices  # noqa: E402, F401 - the rest of the schema; it needs ``Utc``, so it comes last
 import store.programmes  # noqa: E402, F401
+import store.recordings  # noqa: E402, F401

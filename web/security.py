@@ -11,8 +11,8 @@ SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 BODY_LIMIT = 24_000_000
 PHOTOS_LIMIT = 84_000_000
 PHOTOS_PATH = "/quan-tri/soan/anh"
-LARGE = {PHOTOS_PATH: PHOTOS_LIMIT, "/quan-tri/soan/video": 202_000_000}
-"""Where more may be sent at once: several photos, one video."""
+LARGE = {PHOTOS_PATH: PHOTOS_LIMIT, "/quan-tri/soan/video": 202_000_000, "/quan-tri/thu-am": 202_000_000}
+"""Where more may be sent at once: several photos, one video, one recording."""
 
 POLICY = "; ".join(
     (

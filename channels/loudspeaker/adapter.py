@@ -33,7 +33,7 @@ from channels.contract import (
     Tools,
 )
 from channels.loudspeaker import studio
-from channels.loudspeaker.refusal import NO_SOUND, ONLY_PREVIEW, UNPLUGGED, not_written
+from channels.loudspeaker.refusal import LOST_RECORDING, NO_SOUND, ONLY_PREVIEW, ONLY_RECORDED, UNPLUGGED, not_written
 from channels.loudspeaker.script import script
 from channels.loudspeaker.settings import LoudspeakerSettings
 from channels.loudspeaker.transports.advice import advice
@@ -110,8 +110,10 @@ class Loudspeaker(Channel):
         return Message(kind=self.kind, key=key, parts=(part,), extra=facts(made, said.manner.region))
 
     def validate(self, message: Message) -> list[Problem]:
-        """Nothing to read, longer than a slot, too short to be heard, readings to be checked."""
-        return problems(message, self.settings.max_minutes)
+        """Nothing to read, longer than a slot, too short to be heard, readings to be checked, nothing that may go on air."""
+        refused = self._soundless(message.extra.get("recording"))
+        unheard = [Problem(level="error", text=refused.detail)] if refused else []
+        return unheard + problems(message, self.settings.max_minutes)
 
     async def stage(self, message: Message, part: int, handle: Handle = EMPTY) -> Handle | Outcome:
         """Make the sound and bring it as near to the loudspeakers as nobody can hear; found again when it is there."""
@@ -177,7 +179,11 @@ class Loudspeaker(Channel):
         return advice(self.settings, reason)
 
     def _soundless(self, recording: object) -> Refused | None:
-        if self.settings.transport == "folder" or recording:
+        if recording:
+            return None
+        if self.settings.recorded_only:
+            return Refused(reason=Reason.BAD_MEDIA, detail=ONLY_RECORDED)
+        if self.settings.transport == "folder":
             return None
         if not self.settings.voice:
             return Refused(reason=Reason.BAD_MEDIA, detail=NO_SOUND)
@@ -191,7 +197,7 @@ class Loudspeaker(Channel):
         return Handle(data={"take": take.model_dump(), **prepared}) if isinstance(prepared, dict) else prepared
 
     def _record(self, message: Message, part: int) -> studio.Take:
-        said, recording = message.parts[part], message.extra.get("recording")
+        said = message.parts[part]
         return studio.record(
             self.settings.folder,
             message.key,
@@ -200,8 +206,17 @@ class Loudspeaker(Channel):
             f"Đài truyền thanh {self.settings.ward}",
             _region(message),
             self.tools.now(),
-            self.tools.shelf.read(str(recording)) if recording else None,
+            self._kept(message),
         )
+
+    def _kept(self, message: Message) -> studio.Recorded | None:
+        recording = message.extra.get("recording")
+        if not recording:
+            return None
+        try:
+            return studio.Recorded(self.tools.shelf.read(str(recording)), levelled="recorded" in message.extra)
+        except FileNotFoundError as error:
+            raise AudioMistake(LOST_RECORDING) from error
 
 
 def _region(message: Message) -> Region:

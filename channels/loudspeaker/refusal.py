@@ -12,12 +12,20 @@ UNPLUGGED = Deferred(
     detail="Chưa thấy USB ở thư mục chương trình; hãy cắm USB vào máy, hệ thống sẽ tự ghi tiếp.",
 )
 NO_SOUND = (
-    "Bản tin chưa có âm thanh nên chưa phát thẳng ra loa được; hãy đính bản thu của phát thanh viên, "
+    "Bản tin chưa có âm thanh nên chưa phát thẳng ra loa được; hãy thu âm ở trang «Thu âm» của bài, "
     "hoặc chọn cách phát «Thư mục, USB» để đọc trực tiếp."
 )
 ONLY_PREVIEW = (
-    "Bản tin mới có bản nghe thử bằng giọng tổng hợp, không phát thẳng ra loa; hãy đính bản thu của phát thanh viên. "
+    "Bản tin mới có bản nghe thử bằng giọng tổng hợp, không phát thẳng ra loa; hãy mở trang «Thu âm» của bài để thu hoặc tải bản thu lên. "
     "Khi khẩn cấp, bật «Cho phép phát thẳng bản nghe thử» trong thiết lập kênh."
+)
+
+ONLY_RECORDED = (
+    "Kênh này chỉ phát bản thu của phát thanh viên mà bài chưa có bản thu; hãy mở trang «Thu âm» của bài, "
+    "thu hoặc tải bản thu lên."
+)
+LOST_RECORDING = (
+    "Bản thu của bài không còn trên máy chủ; hãy khôi phục từ bản sao lưu hoặc thu âm lại rồi gửi duyệt lại."
 )
 
 

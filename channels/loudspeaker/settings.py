@@ -122,6 +122,11 @@ class LoudspeakerSettings(ChannelSettings):
     rtp_port: int = Field(
         default=50_004, title="Cổng nhận tiếng của Algo", description="Algo. Cổng UDP trên loa", ge=1024, le=65_534
     )
+    recorded_only: bool = Field(
+        default=False,
+        title="Chỉ phát bản thu của phát thanh viên",
+        description="Bài chưa thu âm thì không gửi duyệt được và không ra loa; giọng tổng hợp không bao giờ được phát.",
+    )
     preview_on_air: bool = Field(
         default=False,
         title="Cho phép phát thẳng bản nghe thử",

@@ -6,6 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import NamedTuple
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
@@ -31,6 +32,13 @@ class Take(BaseModel):
     synthetic: bool = True
 
 
+class Recorded(NamedTuple):
+    """The announcer's sound, and whether it was levelled when it was approved (else that is done here)."""
+
+    sound: bytes
+    levelled: bool
+
+
 def take_of(data: object) -> Take | None:
     """The take that a handle speaks of, or None."""
     try:
@@ -47,20 +55,21 @@ def record(
     station: str,
     region: Region,
     now: datetime,
-    recording: bytes | None = None,
+    recording: Recorded | None = None,
 ) -> Take:
-    """Level the announcer's ``recording``, or speak the script; found again when it is already made.
+    """Frame the announcer's ``recording`` with the chimes, or speak the script; found again when it is already made.
 
     Raises VoiceMistake, AudioMistake, OSError.
     """
     aside = folder / ASIDE
     aside.mkdir(parents=True, exist_ok=True)
     _sweep(aside, now)
-    name = _name(key, script, title, region, recording)
+    name = _name(key, script, title, region, recording.sound if recording else None)
     if made := _made_before(aside, name):
         return made
-    speech = speak(script, region) if recording is None else recording
-    return _make(aside, name, programme(speech, title, station, synthetic=recording is None), recording is None, now)
+    said = recording or Recorded(speak(script, region), levelled=False)
+    framed = programme(said.sound, title, station, synthetic=recording is None, levelled=said.levelled)
+    return _make(aside, name, framed, recording is None, now)
 
 
 def heard(

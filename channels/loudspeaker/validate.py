@@ -35,6 +35,9 @@ def problems(message: Message, max_minutes: int) -> list[Problem]:
     count = _count(message)
     if not said.strip() or count == 0:
         return [Problem(level="error", text="Bản tin chưa có lời đọc; hãy viết nội dung cho loa truyền thanh.")]
+    recorded = message.extra.get("recorded")
+    if isinstance(recorded, dict):
+        return [*_recorded(recorded, max_minutes), *_brevity(count), *_own_reading(message)]
     return [*_length(said, max_minutes), *_brevity(count), *_own_reading(message), *_doubts(message)]
 
 
@@ -52,6 +55,23 @@ def _length(said: str, max_minutes: int) -> list[Problem]:
         "Hãy rút gọn hoặc chia thành nhiều bản tin."
     )
     return [Problem(level="error", text=text)]
+
+
+def _recorded(recorded: dict[str, Any], max_minutes: int) -> list[Problem]:
+    length = round(recorded["seconds"]) + CHIME_SECONDS
+    found = []
+    if recorded["stale"]:
+        text = (
+            "Lời đọc đã đổi sau khi thu âm; hãy mở trang «Thu âm», nghe lại rồi thu lại hoặc xác nhận bản thu vẫn đúng."
+        )
+        found.append(Problem(level="error", text=text))
+    if length > max_minutes * 60:
+        text = (
+            f"Bản thu dài {length_in_words(length)}, quá {max_minutes} phút cho một chương trình. "
+            "Hãy rút gọn hoặc chia thành nhiều bản tin."
+        )
+        found.append(Problem(level="error", text=text))
+    return found
 
 
 def _brevity(count: int) -> list[Problem]:

@@ -21,7 +21,7 @@ PAGES = (
 #: pages whose roles other tests look after; that nobody enters unsigned is tested here for all but the gate itself
 ELSEWHERE = (
     "gate", "today", "calendar", "compose", "clips", "approval", "posts", "amendments", "pictures", "account", "trial",
-    "consent", "staff_bots", "notices", "home", "logbook", "programme",
+    "consent", "staff_bots", "notices", "home", "logbook", "programme", "recordings",
 )  # fmt: skip
 
 #: what a page needs before anybody has signed in

@@ -40,7 +40,7 @@ from fastapi import APIRouter
 
 PREFIX = "/quan-tri"
 PAGES = (
-    "gate", "today", "calendar", "compose", "clips", "approval", "posts", "amendments", "pictures", "account",
+    "gate", "today", "calendar", "compose", "clips", "recordings", "approval", "posts", "amendments", "pictures", "account",
     "deliveries", "programme", "logbook", "holds", "outlets", "trial", "consent", "library", "rules", "dictionary", "sources", "readers",
     "audit", "reports", "users",
     "staff_bots", "notices", "home",

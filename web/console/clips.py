@@ -39,10 +39,15 @@ class Sent:
 
 async def sent(request: Request, here: Visitor) -> Sent:
     """Dependency: the form of this request, its large file written down as it comes."""
+    return await receive(request, here, FIELD)
+
+
+async def receive(request: Request, here: Here, field: str) -> Sent:
+    """The form of this request, the large file of this field written down as it comes; raises Forbidden."""
     here.require(Action.WRITE)
     async with request.form(max_files=MAX_FILES, max_fields=MAX_FIELDS, max_part_size=MAX_TEXT) as form:
         texts = [(name, value) for name, value in form.multi_items() if isinstance(value, str)]
-        file = form.get(FIELD)
+        file = form.get(field)
         if not isinstance(file, UploadFile) or not file.filename:
             return Sent(Typed(texts), None, "", "")
         path = clips.waiting_place(here.desk.files, here.now)

@@ -89,7 +89,7 @@ def environment() -> Environment:
     }  # fmt: skip
     made.filters |= {
         "day": _day, "clock": _clock, "moment": _moment, "weekday": _weekday, "isoday": _isoday, "upper_first": _upper_first,
-        "weblink": _weblink, "lateness": _lateness,
+        "weblink": _weblink, "lateness": _lateness, "decimal": _decimal,
         "pair": lambda text: (text, text), "idname": lambda row: (row.id, row.name), "taskpair": _task_pair, "number": format_number,
     }  # fmt: skip
     return made
@@ -168,6 +168,10 @@ def _task_pair(task: Any) -> tuple[int, str]:
 
 def _weblink(address: str) -> str:
     return address if address.startswith(("https://", "http://")) else "#"
+
+
+def _decimal(value: float) -> str:
+    return f"{value:.1f}".replace(".", ",").replace("-", "−")
 
 
 def _lateness(seconds: float) -> str:

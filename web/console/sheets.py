@@ -6,7 +6,18 @@ from typing import Any
 
 from sqlmodel import Session, col
 
-from campaigns import announcing, dictionary, drafting, foretelling, library, programme, repeating, urgency, views
+from campaigns import (
+    announcing,
+    dictionary,
+    drafting,
+    foretelling,
+    library,
+    programme,
+    repeating,
+    takes,
+    urgency,
+    views,
+)
 from campaigns.catalogue import fold
 from campaigns.clips import Chosen
 from campaigns.drafting import Draft, Preview
@@ -203,7 +214,8 @@ def look(here: Here, draft: Draft, post: Post | None = None) -> Look:
         around = drafting.imagined(session, here.actor, here.ward, filled, here.now)
         if post is not None:
             exact.post.id, exact.post.state, exact.post.submitted_at = post.id, post.state, post.submitted_at
-            around = replace(around, manner=dictionary.manner(session, here.ward, post))
+            recorded = takes.of_post(session, post.id)
+            around = replace(around, manner=dictionary.manner(session, here.ward, post), recordings=recorded)
         echoes = repeating.echoes(session, exact, here.now)
         months = announcing.months(session, exact, here.now)
     previews = drafting.shown(around, here.desk)

@@ -113,6 +113,9 @@ OUTCOME: dict[str, str] = {
 
 EVENT: dict[str, str] = {
     "post.saved": "Lưu bài",
+    "post.recorded": "Lưu bản thu của phát thanh viên",
+    "post.recording_dropped": "Bỏ bản thu khỏi bài",
+    "post.recording_right": "Xác nhận bản thu vẫn đúng",
     "post.submitted": "Gửi duyệt",
     "post.approved": "Duyệt bài",
     "post.returned": "Trả lại bài",
