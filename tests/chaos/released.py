@@ -99,9 +99,43 @@ def fill_0008(connection: Connection, wards: int = 2) -> None:
              since=AT, author_id=2 * ward)  # fmt: skip
 
 
+def fill_0009(connection: Connection, wards: int = 2) -> None:
+    """The same, and in each ward a bulletin in the archive."""
+    fill_0008(connection, wards)
+    for ward in range(1, wards + 1):
+        _put(connection, "broadcast", delivery_id=10_000 * ward + 10, ward_id=ward, title="Tin", transcript="Bà con nhớ.",
+             sha256=f"{ward:064x}", seconds=31, synthetic=True, aired_at=AT)  # fmt: skip
+
+
+def fill_0010(connection: Connection, wards: int = 2) -> None:
+    """The same: nobody has chosen yet whether a post is announced, which 0010 made a part of what is approved."""
+    fill_0009(connection, wards)
+
+
+def fill_0011(connection: Connection, wards: int = 2) -> None:
+    """The same, and in each ward a line of the log book."""
+    fill_0010(connection, wards)
+    for ward in range(1, wards + 1):
+        _put(connection, "log_entry", id=ward, ward_id=ward, number=1, delivery_id=10_000 * ward + 10, post_id=ward, outlet_id=ward,
+             at=AT, due_at=AT, began_at=AT, verdict="played", title="Tin", urgency="normal", length=31, seconds=31, way="Icecast",
+             clusters="[]", author="", approver="", source="", evidence="", remark="", by="", written_at=AT)  # fmt: skip
+
+
+def fill_0012(connection: Connection, wards: int = 2) -> None:
+    """The same, and in each ward a slot of the loudspeakers with a place in it, and a silent day."""
+    fill_0011(connection, wards)
+    for ward in range(1, wards + 1):
+        _put(connection, "programme_slot", id=ward, ward_id=ward, outlet_id=ward, name="Sáng", weekdays="[0, 1]", starts="06:30",
+             longest_minutes=15, repeats=1, pause_seconds=30, on_holidays=False, created_at=AT)  # fmt: skip
+        _put(connection, "silent_day", id=ward, ward_id=ward, day="2026-12-01", reason="Quốc tang", created_at=AT)
+        _put(
+            connection, "programme_place", id=ward, ward_id=ward, slot_id=ward, day="2026-11-30", post_id=ward, place=1
+        )
+
+
 FILL: dict[str, Callable[[Connection], None]] = {
     "0001": fill_0001, "0002": fill_0002, "0003": fill_0003, "0004": fill_0004, "0005": fill_0005, "0006": fill_0006,
-    "0007": fill_0007, "0008": fill_0008,
+    "0007": fill_0007, "0008": fill_0008, "0009": fill_0009, "0010": fill_0010, "0011": fill_0011, "0012": fill_0012,
 }  # fmt: skip
 """The data of each released schema that is not the newest: a new migration needs its predecessor here."""
 

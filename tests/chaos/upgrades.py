@@ -204,7 +204,7 @@ def _picture(url: str, only: set[str] | None = None) -> tuple[Schema, dict[str, 
 
 ADDED = {"outlet": {"rest_until", "renewing", "renewing_at"}, "post": {"urgency", "text_digest", "repeat_ok", "pin"},
          "delivery": {"rank", "hold_id"}, "worker": {"role", "passed_at"}, "media": {"original"},
-         "article": {"gallery", "clip", "corrections", "event"}, "variant": {"reading", "reading_of", "announce"}, "ward": {"region", "readings"},
+         "article": {"gallery", "clip", "corrections", "event"}, "variant": {"reading", "reading_of", "announce", "slot_at", "seconds"}, "ward": {"region", "readings"},
          "subscriber": {"state", "code", "consent", "letter", "bounces", "letter_tries", "letter_at", "asked_at", "confirmed_at",
                         "left_at"}}  # fmt: skip
 GREW = {"delivery_move"}
