@@ -93,8 +93,8 @@ MUTANTS: tuple[Mutant, ...] = (
     Mutant("a withdrawn post goes out", ((WIRING, 'if post.state != "approved" or not (', "if not ("),)),
     Mutant("class D is sent again when nobody can tell", ((
         STATES,
-        'return Move(State.NEEDS_HUMAN, now, detail=found.detail or "Không tra cứu được kết quả trên kênh.")',
-        'return Move(State.DUE, now, detail=found.detail or "Không tra cứu được kết quả trên kênh.")',
+        'return Move(State.NEEDS_HUMAN, now, detail=found.detail or NOT_FOUND_OUT, aired=found.aired)',
+        'return Move(State.DUE, now, detail=found.detail or NOT_FOUND_OUT, aired=found.aired)',
     ),)),
     Mutant("two steps under way at one outlet", ((
         CLAIMING, "b.state in ('prepared', 'wire', 'unknown')\n", "b.state in ('gone')\n",
