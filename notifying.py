@@ -4,6 +4,7 @@ The protocol is one datagram a line (https://www.freedesktop.org/software/system
 said when nobody listens, and a listener that does not take the word never holds the program up.
 """
 
+import gc
 import logging
 import socket
 
@@ -26,6 +27,7 @@ class Notifier:
     def ready(self) -> None:
         """The console answers and the daemon has begun."""
         self._ready = True
+        set_aside()
         self._say("READY=1")
 
     def stopping(self) -> None:
@@ -46,3 +48,12 @@ class Notifier:
                 out.send(line.encode())
         except OSError as error:
             log.warning("the supervisor did not take %s: %s", line.partition("=")[0], error)
+
+
+def set_aside() -> None:
+    """Tell Python's collector that what the start has made stays: walking all of it again held up a claim by 10 ms and more.
+
+    https://docs.python.org/3/library/gc.html#gc.freeze
+    """
+    gc.collect()
+    gc.freeze()

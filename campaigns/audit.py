@@ -20,6 +20,8 @@ FIRST = "0" * 64
 _ENDS = text("""select e.ward_id, e.number, e.hash from ward w join audit_event e on e.ward_id = w.id and e.number =
     (select max(x.number) from audit_event x where x.ward_id = w.id) where w.id in :wards""")
 _ENDS = _ENDS.bindparams(bindparam("wards", expanding=True))
+_LOCKED = select(Ward.id).where(col(Ward.id).in_(bindparam("wards", expanding=True))).order_by(col(Ward.id))
+_LOCKED = _LOCKED.with_for_update(key_share=True)
 
 
 @dataclass(frozen=True)
@@ -62,6 +64,7 @@ def record_all(session: Session, actor: Actor, entries: Sequence[Entry], now: da
     """Add several events, in their order, each to the chain of its ward; the wards' chains are locked meanwhile."""
     if not entries:
         return
+    session.flush()
     ends = _ends(session, sorted({entry.ward_id for entry in entries}))
     rows = []
     for entry in entries:
@@ -81,7 +84,6 @@ def record_all(session: Session, actor: Actor, entries: Sequence[Entry], now: da
         hash = _digest(row)
         ends[entry.ward_id] = (number + 1, hash)
         rows.append({**row, "hash": hash})
-    session.flush()
     session.connection().execute(insert(AuditEvent), rows)
     if notices := [made for row in rows if (made := causes.notice(row, now)) is not None]:
         session.connection().execute(insert(Notice), notices)
@@ -89,8 +91,7 @@ def record_all(session: Session, actor: Actor, entries: Sequence[Entry], now: da
 
 def _ends(session: Session, ward_ids: list[int]) -> dict[int, tuple[int, str]]:
     """The number and hash at the end of each ward's chain; the ward's row is locked in the order of ids."""
-    locked = select(Ward.id).where(col(Ward.id).in_(ward_ids)).order_by(col(Ward.id)).with_for_update(key_share=True)
-    session.exec(locked).all()
+    session.connection().execute(_LOCKED, {"wards": ward_ids}).all()
     found = session.connection().execute(_ENDS, {"wards": ward_ids})
     return dict.fromkeys(ward_ids, (0, FIRST)) | {ward_id: (number, hash) for ward_id, number, hash in found}
 

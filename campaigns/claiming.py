@@ -1,10 +1,9 @@
 """The claim: of every free outlet its first due delivery, and no two visible steps of one outlet at once."""
 
-from collections import defaultdict
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import bindparam
+from sqlalchemy import Table, bindparam
 from sqlmodel import Session, col, select, text, update
 
 from campaigns import holding, moves
@@ -22,6 +21,9 @@ FREE = f"""delivery.id in (select coalesce({", ".join(_FIRST.format(rank=rank) f
     and (o.next_slot_at is null or o.next_slot_at <= :now) and (o.rest_until is null or o.rest_until <= :now)
     and not exists (select 1 from delivery b where b.outlet_id = o.id and b.state in ('prepared', 'wire', 'unknown')
       and (b.state <> 'unknown' or b.looks = 0)))"""  # noqa: S608 - constants only
+
+_OUTLET: Table = Outlet.__table__  # type: ignore[attr-defined]
+_SLOT = _OUTLET.update().where(_OUTLET.c.id == bindparam("outlet")).values(next_slot_at=bindparam("until"))
 
 
 def claim(
@@ -61,13 +63,12 @@ def waiting(now: datetime, limit: int, outlet_id: int | None = None) -> Any:
 
 def _take_slots(session: Session, kinds: dict[int, type[Channel]], now: datetime) -> None:
     """None of these outlets speaks again before its spacing has passed."""
-    spoken: dict[int, list[int]] = defaultdict(list)
-    for outlet_id, kind in sorted(kinds.items()):
-        spoken[kind.spacing_seconds].append(outlet_id)
-    for spacing, outlets in spoken.items():
-        theirs = update(Outlet).where(col(Outlet.id).in_(outlets))
-        until = theirs.values(next_slot_at=now + timedelta(seconds=spacing))
-        session.exec(until, execution_options={"synchronize_session": False})
+    taken = [
+        {"outlet": outlet_id, "until": now + timedelta(seconds=kind.spacing_seconds)}
+        for outlet_id, kind in sorted(kinds.items())
+    ]
+    if taken:
+        session.connection().execute(_SLOT, taken)
 
 
 def _within_quota(session: Session, delivery: Due, kind: type[Channel], now: datetime) -> bool:

@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 from typing import Any, NamedTuple, TypeVar
 
 from pydantic import BaseModel
+from sqlalchemy import Table, bindparam
 from sqlmodel import Session, col, func, select, text, update
 
 from campaigns import fates, logbook, outlets
@@ -27,6 +28,16 @@ class Due(NamedTuple):
 
 
 Told = TypeVar("Told", bound=BaseModel)
+
+_DELIVERY: Table = Delivery.__table__  # type: ignore[attr-defined]
+_TAKEN = (
+    _DELIVERY.update()
+    .where(_DELIVERY.c.id.in_(bindparam("chosen", expanding=True)))
+    .values(
+        state=State.PREPARED.value, fence=_DELIVERY.c.fence + 1, epoch=bindparam("boot"), next_at=bindparam("now"),
+        updated_at=bindparam("now"), reason="", detail="",
+    )
+)  # fmt: skip
 
 
 def miss(session: Session, now: datetime) -> None:
@@ -75,11 +86,9 @@ def apply_all(session: Session, moved: Sequence[Moved], now: datetime) -> None:
 
 def take_up(session: Session, chosen: Sequence[Due], epoch: str, now: datetime) -> None:
     """Write, in one statement, that this boot's epoch prepares them, each under its next fence; with audit events."""
-    theirs = update(Delivery).where(col(Delivery.id).in_([one.id for one in chosen]))
-    written = theirs.values(
-        state=State.PREPARED.value, fence=col(Delivery.fence) + 1, epoch=epoch, next_at=now, updated_at=now, reason="", detail=""
-    )  # fmt: skip
-    session.exec(written, execution_options={"synchronize_session": False})
+    if not chosen:
+        return
+    session.connection().execute(_TAKEN, {"chosen": [one.id for one in chosen], "boot": epoch, "now": now})
     action = f"delivery.{State.PREPARED.value}"
     entries = [
         Entry(one.ward_id, action, "delivery", one.id, {"from": "due", "fence": one.fence + 1}) for one in chosen

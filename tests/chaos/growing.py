@@ -23,6 +23,7 @@ from campaigns import calendars, delivering, freezing, measuring, views, waking
 from campaigns.delivering import Courier
 from campaigns.outlets import Desk
 from channels.wire import Wire
+from notifying import set_aside
 from store.engine import Store
 from store.files import Files
 from store.tables import Delivery, Outlet, Ward
@@ -154,6 +155,7 @@ def measure(url: str, folder: Path) -> dict[str, float]:
     courier = Courier(store, desk, "growing", Random(1))
     with store.read() as session:
         ward = session.get_one(Ward, 1)
+    set_aside()  # as the daemon does after its first pass
     found = {
         "find": _median(lambda: _find(courier), 60),
         "month": _median(lambda: _page(store, lambda session: calendars.calendar(session, ward, NOW.date() - timedelta(days=20), 31, NOW)), 15),
