@@ -52,8 +52,15 @@ def seed(session: Session, desk: Desk, places: dict[str, Place], start: datetime
 
 
 def open_with(session: Session, desk: Desk, cast: Cast, at: datetime, number: int) -> Post:
-    """One approved post to every outlet of the ward at a moment, from the template at this place of the kit."""
-    post, now = _draft(session, desk, cast, at, number), desk.now()
+    """One approved post to every outlet of the ward at a moment, from the template at this place of the kit.
+
+    A demo that is started again takes the next template that the ward has not used, and repeats one when there is none.
+    """
+    used = set(session.exec(select(Post.template_id).where(Post.ward_id == cast.ward.id)).all())
+    places = range(number, number + len(cast.templates))
+    fresh = next((place for place in places if cast.templates[place % len(cast.templates)].id not in used), None)
+    post, now = _draft(session, desk, cast, at, number if fresh is None else fresh), desk.now()
+    post.repeat_ok = fresh is None
     _submit(session, desk, cast, post, now)
     approving.approve(session, cast.approver, post, approving.digest_of(session, post), now)
     return post
