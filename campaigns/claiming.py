@@ -3,8 +3,8 @@
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Table, bindparam
-from sqlmodel import Session, col, select, text, update
+from sqlalchemy import bindparam
+from sqlmodel import Session, SQLModel, col, select, text, update
 
 from campaigns import holding, moves
 from campaigns.moves import Due
@@ -22,7 +22,7 @@ FREE = f"""delivery.id in (select coalesce({", ".join(_FIRST.format(rank=rank) f
     and not exists (select 1 from delivery b where b.outlet_id = o.id and b.state in ('prepared', 'wire', 'unknown')
       and (b.state <> 'unknown' or b.looks = 0)))"""  # noqa: S608 - constants only
 
-_OUTLET: Table = Outlet.__table__  # type: ignore[attr-defined]
+_OUTLET = SQLModel.metadata.tables["outlet"]
 _SLOT = _OUTLET.update().where(_OUTLET.c.id == bindparam("outlet")).values(next_slot_at=bindparam("until"))
 
 

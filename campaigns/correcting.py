@@ -26,7 +26,6 @@ from store.vault import SealBroken
 
 NO_ID = "Lượt này không có mã bài trên nền tảng nên không sửa tự động được. Hãy mở kênh, sửa bài ở đó."
 LETTERS = "Tin đã đến từng người nhận nên không sửa được. Hãy soạn một tin đính chính và gửi tới cùng kênh."
-DRAWN = "Ảnh bìa đã đăng giữ nguyên chữ cũ; nếu chữ trên ảnh cũng sai, hãy gỡ bài và đăng lại."
 
 _REPEATED = frozenset({"html"})
 """What of a message's extras only says its words once more."""

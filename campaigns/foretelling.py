@@ -10,7 +10,7 @@ from sqlmodel import Session, col, select
 from campaigns import composing, programme, slots, urgency
 from campaigns.composing import Scene
 from campaigns.hours import heard
-from campaigns.running_order import UNPLACED, URGENT, Bulletin
+from campaigns.running_order import UNPLACED, URGENT, Bulletin, Programme
 from campaigns.timetable import local
 from channels.contract import Message, Problem
 from channels.registry import channel
@@ -137,7 +137,7 @@ def fates(session: Session, around: Scene, lengths: Mapping[int, int], now: date
     return found
 
 
-def _no_slot(found: "tuple[programme.Programme, ...]", names: dict[int, str], bulletin: Bulletin, ward: Ward) -> Fate:
+def _no_slot(found: tuple[Programme, ...], names: dict[int, str], bulletin: Bulletin, ward: Ward) -> Fate:
     near = next((one for one in found if one.airtime.start > bulletin.wished and not one.airtime.silent), None)
     offered = f" Khung gần nhất: «{names[near.airtime.slot_id]}» {_when(near.airtime.start, ward)}." if near else ""
     text = f"{_clock(bulletin.wished, ward)} không nằm trong khung phát nào của loa; bản tin vẫn phát riêng vào giờ này.{offered}"

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
+from sqlalchemy.orm import aliased
 from sqlmodel import Session, col, func, select
 
 from campaigns import hours, outlets, views
@@ -135,8 +136,8 @@ def in_force(session: Session, delivery_id: int) -> LogEntry | None:
 
 def replaced() -> Any:
     """Whether another line stands in the place of the line; for queries."""
-    later = LogEntry.__table__.alias("later")  # type: ignore[attr-defined]
-    return select(later.c.id).where(later.c.corrects == LogEntry.id).exists()
+    later = aliased(LogEntry)
+    return select(later.id).where(later.corrects == LogEntry.id).exists()
 
 
 def how(session: Session, delivery: Delivery) -> Airs | None:

@@ -5,8 +5,8 @@ from datetime import datetime, timedelta
 from typing import Any, NamedTuple, TypeVar
 
 from pydantic import BaseModel
-from sqlalchemy import Table, bindparam
-from sqlmodel import Session, col, func, select, text, update
+from sqlalchemy import bindparam
+from sqlmodel import Session, SQLModel, col, func, select, text, update
 
 from campaigns import fates, logbook, outlets
 from campaigns.audit import MACHINE, Entry, record_all
@@ -29,7 +29,7 @@ class Due(NamedTuple):
 
 Told = TypeVar("Told", bound=BaseModel)
 
-_DELIVERY: Table = Delivery.__table__  # type: ignore[attr-defined]
+_DELIVERY = SQLModel.metadata.tables["delivery"]
 _TAKEN = (
     _DELIVERY.update()
     .where(_DELIVERY.c.id.in_(bindparam("chosen", expanding=True)))

@@ -18,7 +18,6 @@ from campaigns.audit import MACHINE, record
 from campaigns.hours import heard
 from campaigns.people import Mistake
 from campaigns.running_order import UNPLACED, URGENT, Airtime, Allotment, Bulletin, Turn, allot
-from campaigns.running_order import Programme as Programme
 from campaigns.states import State
 from campaigns.timetable import local
 from content.document import plain

@@ -11,7 +11,7 @@ from campaigns.audit import Actor, record
 from campaigns.foretelling import Fate, foretell
 from campaigns.people import Action, Mistake, require
 from campaigns.programme import Entry
-from campaigns.running_order import UNPLACED, URGENT, Airtime, Allotment, Bulletin, Turn, order
+from campaigns.running_order import UNPLACED, URGENT, Airtime, Allotment, Bulletin, Programme, Turn, order
 from campaigns.states import State
 from campaigns.timetable import day_bounds, holiday, local
 from store.programmes import ProgrammePlace, ProgrammeSlot, SilentDay
@@ -167,7 +167,7 @@ def _at_outlet(
 
 
 def _coming(
-    ward: Ward, outlet: Outlet, slot: ProgrammeSlot, made: "programme.Programme", found: Allotment,
+    ward: Ward, outlet: Outlet, slot: ProgrammeSlot, made: Programme, found: Allotment,
     entries: dict[int, Entry], titles: dict[int, str], known: dict[int | None, ProgrammeSlot],
 ) -> SlotDay:  # fmt: skip
     lines = tuple(_line(turn, made.turns, made.airtime, entries, titles) for turn in made.turns)
@@ -203,7 +203,7 @@ def _where(ward: Ward, found: Allotment, bulletin: Bulletin, known: dict[int | N
     return f"khung «{known[airtime.slot_id].name}» {at.hour}h{at.minute:02d} ngày {at:%d/%m/%Y}"
 
 
-def _warnings(made: "programme.Programme", slot: ProgrammeSlot) -> tuple[str, ...]:
+def _warnings(made: Programme, slot: ProgrammeSlot) -> tuple[str, ...]:
     found = []
     if slot.repeats and any(len(turn.again) < slot.repeats for turn in made.turns if turn.bulletin.rank < URGENT):
         found.append("Không đủ thời gian để phát lại đủ số lần đã đặt.")

@@ -61,17 +61,16 @@ class Bulletin:
 
 @dataclass(frozen=True)
 class Turn:
-    """A bulletin in a programme: when it is heard, and heard again; ``cut`` is after how long an urgent one cut it off."""
+    """A bulletin in a programme: when it is heard, and heard again."""
 
     bulletin: Bulletin
     at: datetime
     again: tuple[datetime, ...] = ()
-    cut: timedelta | None = None
 
     @property
     def end(self) -> datetime:
         """When it is over for the first time."""
-        return self.at + (self.bulletin.length if self.cut is None else self.cut)
+        return self.at + self.bulletin.length
 
 
 @dataclass(frozen=True)
@@ -161,51 +160,3 @@ def _repeated(airtime: Airtime, turns: Sequence[Turn]) -> list[Turn]:
     shifts = [number * step for number in range(1, airtime.repeats + 1)]
     fitting = [shift for shift in shifts if turns[-1].end + shift <= airtime.end]
     return [replace(turn, again=tuple(turn.at + shift for shift in fitting)) for turn in turns]
-
-
-def cut_in(programme: Programme, urgent: Bulletin, at: datetime) -> Programme:
-    """What becomes of a programme into which an urgent bulletin comes at that moment.
-
-    What is being heard is cut off and left to a person (nothing on air is ever begun again by itself); what waits
-    comes after the urgent one while it still fits, and goes onward where it does not.
-    """
-    heard = [turn for turn in programme.turns if turn.end <= at]
-    on_air = [replace(turn, cut=at - turn.at) for turn in programme.turns if turn.at <= at < turn.end and turn.bulletin.rank < URGENT]  # fmt: skip
-    before = next((turn for turn in programme.turns if turn.at <= at < turn.end and turn.bulletin.rank >= URGENT), None)
-    said = Turn(urgent, before.end + GAP if before else at)
-    waiting = [turn.bulletin for turn in programme.turns if turn.at > at and turn.bulletin.rank < URGENT]
-    fixed = [turn for turn in programme.turns if turn.at > at and turn.bulletin.rank >= URGENT]
-    turns, onward, cursor = list[Turn](), list[Bulletin](), said.end + GAP
-    for bulletin in sorted(waiting, key=order):
-        begins = _clear(cursor, bulletin.length, fixed)
-        if begins + bulletin.length > programme.airtime.end:
-            onward.append(bulletin)
-            continue
-        turns.append(Turn(bulletin, begins))
-        cursor = begins + bulletin.length + GAP
-    kept = [*heard, *([before] if before else []), *on_air, said, *fixed, *turns]
-    whole = sorted(kept, key=lambda turn: (turn.at, turn.cut is None))
-    return Programme(programme.airtime, tuple(whole), (*programme.onward, *onward))
-
-
-def enters(programme: Programme, arriving: Bulletin, at: datetime) -> Programme:
-    """What becomes of a programme while it is heard and one more bulletin is approved: only an urgent one cuts in.
-
-    A priority one comes next, before everything usual that waits; a usual one comes last.
-    """
-    if arriving.rank >= URGENT:
-        return cut_in(programme, arriving, at)
-    begun = [turn for turn in programme.turns if turn.at <= at or turn.bulletin.rank >= URGENT]
-    waiting = [turn.bulletin for turn in programme.turns if turn.at > at and turn.bulletin.rank < URGENT]
-    fixed = [turn for turn in begun if turn.at > at]
-    cursor = max([turn.end + GAP for turn in begun if turn.at <= at], default=max(at, programme.airtime.start))
-    turns, onward = list[Turn](), list[Bulletin]()
-    for bulletin in sorted([*waiting, arriving], key=order):
-        begins = _clear(cursor, bulletin.length, fixed)
-        if begins + bulletin.length > programme.airtime.end:
-            onward.append(bulletin)
-            continue
-        turns.append(Turn(bulletin, begins))
-        cursor = begins + bulletin.length + GAP
-    whole = sorted([*begun, *turns], key=lambda turn: turn.at)
-    return Programme(programme.airtime, tuple(whole), (*programme.onward, *onward))

@@ -53,7 +53,11 @@ def in_force(session: Session, ward_id: int, outlet_id: int | None = None) -> li
     wanted = select(ProgrammeSlot).where(ProgrammeSlot.ward_id == ward_id, col(ProgrammeSlot.ended_at).is_(None))
     if outlet_id is not None:
         wanted = wanted.where(ProgrammeSlot.outlet_id == outlet_id)
-    return list(session.exec(wanted.order_by(ProgrammeSlot.outlet_id, ProgrammeSlot.starts, ProgrammeSlot.id)).all())  # type: ignore[arg-type]
+    return list(
+        session.exec(
+            wanted.order_by(col(ProgrammeSlot.outlet_id), col(ProgrammeSlot.starts), col(ProgrammeSlot.id))
+        ).all()
+    )
 
 
 def put(

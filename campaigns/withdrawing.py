@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlmodel import Session, col, func, select, text
+from sqlmodel import Session, col, select, text
 
 from campaigns import logbook, moves, versions
 from campaigns.audit import MACHINE, record
@@ -86,11 +86,6 @@ async def _carry_all(courier: Courier, jobs: list[Job]) -> None:
     for job, failure in zip(jobs, done, strict=True):
         if isinstance(failure, BaseException):
             log.error("withdrawal of %s could not be written down; it is tried again", job.id, exc_info=failure)
-
-
-def next_withdrawal(session: Session) -> datetime | None:
-    """The moment at which the next try is due; None when nothing is being taken down."""
-    return session.exec(select(func.min(Delivery.next_at)).where(*_asked())).one()
 
 
 def _asked() -> Iterable[Any]:

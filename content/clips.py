@@ -2,23 +2,20 @@
 
 An upload is believed by its first bytes and by decoding it, never by its name. What leaves here is always our own
 encoding: H.264 and AAC in an MP4 that plays while it loads, upright, at most 1280 pixels long, or an MP3; without
-position, device, date or title. The work is done by ffmpeg (of the wheel ``imageio-ffmpeg``, a separate program) within
-bounds of memory and time, see ``clip_program``. Options: https://ffmpeg.org/ffmpeg.html, https://trac.ffmpeg.org/wiki/Encode/H.264
+position, device, date or title. The work is done by ffmpeg within bounds (``bounded_ffmpeg``).
+https://trac.ffmpeg.org/wiki/Encode/H.264
 """
 
 import re
-import signal
-import subprocess
-import sys
 import tempfile
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 from typing import Literal
 
-import imageio_ffmpeg
 from PIL import Image
 
+from content import bounded_ffmpeg
+from content.bounded_ffmpeg import NotDone, Why, declared, given, reached
 from content.heic import is_heic
 
 Kind = Literal["video", "audio"]
@@ -30,20 +27,21 @@ LONGEST: dict[Kind, int] = {"video": 600, "audio": 2_700}
 
 LONG_SIDE = 1280
 FRAMES = 30
-_MEMORY = 3_000_000_000
 _SECONDS = {"look": 60, "video": 1_800, "audio": 600}
 _VIDEO_KILOBITS = 4_000
 _SOUND_KILOBITS = 128
-_PROGRAM = Path(__file__).with_name("clip_program.py")
 
 _STREAM = re.compile(r"^\s+Stream #0:\d+.*?: (Video|Audio): (.*)$", re.MULTILINE)
-_DECLARED = re.compile(r"Duration: (\d+):(\d\d):(\d\d(?:\.\d+)?)")
-_REACHED = re.compile(r"^out_time_us=(\d+)$", re.MULTILINE)
 
 _STRANGE = "Tệp này không phải video hay tiếng. Hãy chọn video MP4, MOV, WebM hoặc tiếng MP3, M4A, WAV."
 _BROKEN = "Tệp bị hỏng hoặc tải lên chưa đủ. Hãy mở tệp trên máy xem còn phát được không, xuất lại rồi tải lên lại."
 
-_SLOW = "Xử lý tệp quá lâu và đã được dừng. Hãy xuất video ở 720p hoặc cắt ngắn rồi tải lại."
+
+_NOT_DONE = {
+    Why.SLOW: "Xử lý tệp quá lâu và đã được dừng. Hãy xuất video ở 720p hoặc cắt ngắn rồi tải lại.",
+    Why.BROKEN: _BROKEN,
+    Why.NOT_INSTALLED: "Chưa có chương trình xử lý video; hãy báo người quản trị cài lại gói imageio-ffmpeg.",
+}
 
 
 class ClipMistake(ValueError):
@@ -110,14 +108,14 @@ def _reader(start: bytes) -> str:
 def _look(upload: Path, reader: str, folder: Path) -> _Seen:
     """What the file holds and how long it really is: its packets are counted, nothing is decoded."""
     copied = ("-map", "0:v:0?", "-map", "0:a:0?", "-c", "copy", "-f", "null", "-")
-    report = _ffmpeg("look", *_input(upload, reader), *copied, cwd=folder)
+    report = _ffmpeg("look", *given(upload, reader), *copied, cwd=folder)
     streams = [(kind, said) for kind, said in _STREAM.findall(report.partition("Output #0")[0])]
     if not streams:
         raise ClipMistake(_STRANGE)
     moving = any(kind == "Video" and "attached pic" not in said for kind, said in streams)
-    seconds = _reached(report)
-    declared = _declared(report)
-    if seconds <= 0 or seconds < declared - max(1.0, declared * 0.05):
+    seconds = reached(report)
+    promised = declared(report)
+    if seconds <= 0 or seconds < promised - max(1.0, promised * 0.05):
         raise ClipMistake(_BROKEN)
     return _Seen("video" if moving else "audio", reader, seconds)
 
@@ -140,13 +138,13 @@ def _video(upload: Path, seen: _Seen, folder: Path) -> Made:
         "format=yuv420p"
     )
     report = _ffmpeg(
-        "video", *_input(upload, seen.reader), "-map", "0:v:0", "-map", "0:a:0?", "-vf", shape,
+        "video", *given(upload, seen.reader), "-map", "0:v:0", "-map", "0:a:0?", "-vf", shape,
         "-fps_mode", "cfr", "-r", str(FRAMES), "-c:v", "libx264", "-preset", "veryfast", "-profile:v", "high",
         "-crf", "23", "-maxrate", f"{most}k", "-bufsize", f"{2 * most}k", "-g", str(2 * FRAMES), "-threads", "2",
         "-c:a", "aac", "-b:a", f"{_SOUND_KILOBITS}k", "-ac", "2", "-ar", "48000",
         *_NAMELESS, "-movflags", "+faststart", "-f", "mp4", str(made), cwd=folder,
     )  # fmt: skip
-    seconds = _reached(report)
+    seconds = reached(report)
     poster = _poster(made, seconds, folder)
     with Image.open(poster) as picture:
         width, height = picture.size
@@ -156,10 +154,10 @@ def _video(upload: Path, seen: _Seen, folder: Path) -> Made:
 def _audio(upload: Path, seen: _Seen, folder: Path) -> Made:
     made = folder / "made.mp3"
     report = _ffmpeg(
-        "audio", *_input(upload, seen.reader), "-map", "0:a:0", "-c:a", "libmp3lame", "-b:a", f"{_SOUND_KILOBITS}k",
+        "audio", *given(upload, seen.reader), "-map", "0:a:0", "-c:a", "libmp3lame", "-b:a", f"{_SOUND_KILOBITS}k",
         "-ac", "2", "-ar", "44100", *_NAMELESS, "-id3v2_version", "0", "-write_xing", "1", "-f", "mp3", str(made), cwd=folder,
     )  # fmt: skip
-    seconds = _reached(report)
+    seconds = reached(report)
     return Made("audio", _whole(made, seconds, seen), "audio/mpeg", seconds)
 
 
@@ -172,7 +170,7 @@ def _poster(video: Path, seconds: float, folder: Path) -> Path:
     poster = folder / "poster.jpg"
     at = f"{min(2.0, seconds / 10):.2f}"
     still = ("-map", "0:v:0", "-frames:v", "1", "-q:v", "3", "-f", "image2", "-update", "1")
-    _ffmpeg("look", "-ss", at, *_input(video, "mov"), *still, *_NAMELESS, str(poster), cwd=folder)
+    _ffmpeg("look", "-ss", at, *given(video, "mov"), *still, *_NAMELESS, str(poster), cwd=folder)
     if not poster.is_file():
         raise ClipMistake(_BROKEN)
     return poster
@@ -187,49 +185,8 @@ def _whole(made: Path, seconds: float, seen: _Seen) -> bytes:
     return data
 
 
-def _input(path: Path, reader: str) -> list[str]:
-    return ["-protocol_whitelist", "file", "-f", reader, "-i", f"file:{path}"]
-
-
-def _reached(report: str) -> float:
-    found = _REACHED.findall(report)
-    return int(found[-1]) / 1_000_000 if found else 0.0
-
-
-def _declared(report: str) -> float:
-    found = _DECLARED.search(report)
-    return int(found[1]) * 3600 + int(found[2]) * 60 + float(found[3]) if found else 0.0
-
-
 def _ffmpeg(work: str, *options: str, cwd: Path) -> str:
-    """What ffmpeg reports: its log and its progress, one line a field."""
-    seconds = _SECONDS[work]
-    bounds = [str(_MEMORY), str(int(2 * seconds) + 1), str(2 * MAX_MADE)]
-    command = [sys.executable, "-I", str(_PROGRAM), *bounds, _ffmpeg_path(), "-nostdin", "-hide_banner", "-nostats", "-y",
-               "-filter_threads", "1", "-progress", "pipe:2", *options]  # fmt: skip
     try:
-        done = subprocess.run(
-            command,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.PIPE,
-            timeout=seconds,
-            cwd=cwd,
-        )
-    except subprocess.TimeoutExpired as error:
-        raise ClipMistake(_SLOW) from error
-    if done.returncode == -signal.SIGXCPU:
-        raise ClipMistake(_SLOW)
-    if done.returncode:
-        raise ClipMistake(_BROKEN)
-    return done.stderr.decode("utf-8", "replace")
-
-
-@cache
-def _ffmpeg_path() -> str:
-    try:
-        return str(imageio_ffmpeg.get_ffmpeg_exe())
-    except RuntimeError as error:
-        raise ClipMistake(
-            "Chưa có chương trình xử lý video; hãy báo người quản trị cài lại gói imageio-ffmpeg."
-        ) from error
+        return bounded_ffmpeg.run(cwd, _SECONDS[work], 2 * MAX_MADE, *options)
+    except NotDone as error:
+        raise ClipMistake(_NOT_DONE[error.why]) from error

@@ -1,22 +1,20 @@
 """The announcer's recording: read safely, cleaned, trimmed and levelled once, so that what is approved is what is heard.
 
-Whatever a browser or a phone records is believed by its first bytes and by decoding it, never by its name. ffmpeg, in a
-process of its own within bounds of memory and time (``clip_program``), makes it mono, takes rumble away (high-pass at 80
+Whatever a browser or a phone records is believed by its first bytes and by decoding it, never by its name. ffmpeg, within
+bounds (``bounded_ffmpeg``), makes it mono, takes rumble away (high-pass at 80
 Hz), lowers steady noise a little (``afftdn``), cuts the silence at both ends and brings it to −16 LUFS with a true peak
 of at most −1 dBTP. What came out is measured by EBU R 128 (https://tech.ebu.ch/docs/r/r128.pdf) and done again where it
 is off. Filters: https://ffmpeg.org/ffmpeg-filters.html#afftdn, #silencedetect, #alimiter (read 23/11/2026).
 """
 
 import re
-import signal
-import subprocess
-import sys
 import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-import imageio_ffmpeg
+from content import bounded_ffmpeg
+from content.bounded_ffmpeg import NotDone, Why, declared, given, reached
 
 TARGET_LUFS = -16.0
 TOLERANCE = 0.5
@@ -37,25 +35,25 @@ _SILENT = -60.0
 _UNDER_SPEECH = 12.0
 _BREATH = 0.25
 _HERTZ = 44_100
-_MEMORY = 3_000_000_000
 _SECONDS_TO_WORK = 300
-_PROGRAM = Path(__file__).with_name("clip_program.py")
 _CLEAN = "highpass=f=80,afftdn=nr=8:nf=-45:tn=1"
 _EVEN = "acompressor=threshold=-22dB:ratio=3:attack=5:release=150:makeup=1"
 
 _INTEGRATED = re.compile(r"I:\s+(-?[\d.]+|-inf|nan) LUFS")
 _PEAK = re.compile(r"Peak:\s+(-?[\d.]+|-inf|nan) dBFS")
 _SOUND = re.compile(r"^\s+Stream #0:\d+.*?: Audio: ", re.MULTILINE)
-_REACHED = re.compile(r"^out_time_us=(\d+)$", re.MULTILINE)
-_DECLARED = re.compile(r"Duration: (\d+):(\d\d):(\d\d(?:\.\d+)?)")
 _QUIET = re.compile(r"silence_(start|end): (-?[\d.]+)")
 
 _STRANGE = "Tệp này không phải tệp tiếng. Hãy chọn tệp MP3, M4A, WAV, OGG, WebM hoặc FLAC."
 _SILENCE = "Bản thu không có tiếng. Hãy kiểm tra micrô đã bật và đúng micrô, nói gần hơn rồi thu lại."
 _BROKEN = "Tệp tiếng bị hỏng hoặc tải lên chưa đủ. Hãy nghe thử tệp trên máy, xuất lại rồi tải lên lại."
 _SOUNDLESS = "Tệp này chỉ có hình, không có tiếng. Hãy chọn tệp có tiếng, hoặc thu lại."
-_SLOW = "Xử lý bản thu quá lâu và đã được dừng. Hãy thử lại, hoặc chia thành nhiều bản tin."
 _SHORT = "Bản thu ngắn hơn một giây. Hãy bấm thu, đọc hết lời rồi mới dừng."
+_NOT_DONE = {
+    Why.SLOW: "Xử lý bản thu quá lâu và đã được dừng. Hãy thử lại, hoặc chia thành nhiều bản tin.",
+    Why.BROKEN: _BROKEN,
+    Why.NOT_INSTALLED: "Chưa có chương trình xử lý âm thanh; hãy báo người quản trị cài lại gói imageio-ffmpeg.",
+}
 
 
 class RecordingMistake(ValueError):
@@ -85,7 +83,7 @@ def level(upload: Path) -> Levelled:
         folder = Path(place)
         heard_seconds = _look(upload, reader, folder)
         clean, loudness, peak = _cleaned(upload, reader, folder)
-        cleaned = _heard(_ffmpeg(folder, *_input(clean, "wav"), "-af", "ebur128=framelog=quiet", "-f", "null", "-"))
+        cleaned = _heard(_ffmpeg(folder, *given(clean, "wav"), "-af", "ebur128=framelog=quiet", "-f", "null", "-"))
         start, end = _spoken(clean, cleaned, heard_seconds, folder)
         if end - start < SHORTEST:
             raise RecordingMistake(_SHORT)
@@ -132,15 +130,15 @@ _READERS: tuple[tuple[Callable[[bytes], bool], str], ...] = (
 
 def _look(upload: Path, reader: str, folder: Path) -> float:
     """How long it really is, its packets counted; raises where it has no sound, breaks off or is too long."""
-    report = _ffmpeg(folder, *_input(upload, reader), "-map", "0:a:0?", "-c", "copy", "-f", "null", "-")
+    report = _ffmpeg(folder, *given(upload, reader), "-map", "0:a:0?", "-c", "copy", "-f", "null", "-")
     seen = report.partition("Output #0")[0]
     if not _SOUND.search(seen):
         raise RecordingMistake(_SOUNDLESS if "Video: " in seen else _STRANGE)
-    seconds, declared = _reached(report), _declared(seen)
-    if seconds > LONGEST + 0.5 or declared > 2 * LONGEST:
-        long = round(max(seconds, declared) / 60)
+    seconds, promised = reached(report), declared(seen)
+    if seconds > LONGEST + 0.5 or promised > 2 * LONGEST:
+        long = round(max(seconds, promised) / 60)
         raise RecordingMistake(f"Bản thu dài {long} phút; tối đa {LONGEST // 60} phút. Hãy chia thành nhiều bản tin.")
-    if seconds <= 0 or seconds < declared - max(1.0, declared * 0.05):
+    if seconds <= 0 or seconds < promised - max(1.0, promised * 0.05):
         raise RecordingMistake(_BROKEN)
     return seconds
 
@@ -149,7 +147,7 @@ def _cleaned(upload: Path, reader: str, folder: Path) -> tuple[Path, float, floa
     """The mono sound without rumble and with less noise, and loudness and true peak of what came in."""
     clean = folder / "clean.wav"
     shape = f"aformat=channel_layouts=mono,aresample={_HERTZ},ebur128=framelog=quiet:peak=true,{_CLEAN}"
-    report = _ffmpeg(folder, "-xerror", *_input(upload, reader), "-map", "0:a:0", "-af", shape, "-ar", str(_HERTZ),
+    report = _ffmpeg(folder, "-xerror", *given(upload, reader), "-map", "0:a:0", "-af", shape, "-ar", str(_HERTZ),
                      "-c:a", "pcm_s16le", str(clean))  # fmt: skip
     return clean, _heard(report), _last(_PEAK, report)
 
@@ -157,8 +155,8 @@ def _cleaned(upload: Path, reader: str, folder: Path) -> tuple[Path, float, floa
 def _spoken(clean: Path, loudness: float, longest: float, folder: Path) -> tuple[float, float]:
     """From when to when somebody speaks, with a breath before and after."""
     noise = f"silencedetect=noise={loudness - _UNDER_SPEECH:.1f}dB:d=0.2"
-    report = _ffmpeg(folder, *_input(clean, "wav"), "-af", noise, "-f", "null", "-")
-    whole = _reached(report) or longest
+    report = _ffmpeg(folder, *given(clean, "wav"), "-af", noise, "-f", "null", "-")
+    whole = reached(report) or longest
     quiet = [(kind, float(at)) for kind, at in _QUIET.findall(report)]
     start, end = 0.0, whole
     if len(quiet) > 1 and quiet[0][0] == "start" and quiet[0][1] <= 0.05:
@@ -186,8 +184,8 @@ def _levelled(
             break
         gain += TARGET_LUFS - loudness
         limit -= max(0.0, peak - HIGHEST_PEAK + 0.1)
-    report = _ffmpeg(folder, *_input(made, "mp3"), "-map", "0:a:0", "-c", "copy", "-f", "null", "-")
-    return Levelled(made.read_bytes(), round(_reached(report), 2), loudness, peak, *heard)
+    report = _ffmpeg(folder, *given(made, "mp3"), "-map", "0:a:0", "-c", "copy", "-f", "null", "-")
+    return Levelled(made.read_bytes(), round(reached(report), 2), loudness, peak, *heard)
 
 
 def _gain(clean: Path, shape: str, gain: float, folder: Path) -> float:
@@ -195,9 +193,7 @@ def _gain(clean: Path, shape: str, gain: float, folder: Path) -> float:
     for _ in range(3):
         tried = f"{shape.format(gain=gain)},ebur128=framelog=quiet"
         off = (
-            TARGET_LUFS
-            + _ENCODER_LOSS
-            - _heard(_ffmpeg(folder, *_input(clean, "wav"), "-af", tried, "-f", "null", "-"))
+            TARGET_LUFS + _ENCODER_LOSS - _heard(_ffmpeg(folder, *given(clean, "wav"), "-af", tried, "-f", "null", "-"))
         )
         gain += off
         if abs(off) <= TOLERANCE / 2:
@@ -207,18 +203,14 @@ def _gain(clean: Path, shape: str, gain: float, folder: Path) -> float:
 
 def _encoded(clean: Path, shape: str, made: Path, folder: Path) -> tuple[float, float]:
     """Write the MP3 and measure what a loudspeaker gets of it: loudness and true peak."""
-    _ffmpeg(folder, *_input(clean, "wav"), "-af", shape, *_NAMELESS, "-c:a", "libmp3lame", "-b:a", "160k",
+    _ffmpeg(folder, *given(clean, "wav"), "-af", shape, *_NAMELESS, "-c:a", "libmp3lame", "-b:a", "160k",
             "-compression_level", "7", "-ac", "1", "-ar", str(_HERTZ), "-f", "mp3", str(made))  # fmt: skip
-    report = _ffmpeg(folder, *_input(made, "mp3"), "-af", "ebur128=framelog=quiet:peak=true", "-f", "null", "-")
+    report = _ffmpeg(folder, *given(made, "mp3"), "-af", "ebur128=framelog=quiet:peak=true", "-f", "null", "-")
     return _heard(report), _last(_PEAK, report)
 
 
 _NAMELESS = ("-map_metadata", "-1", "-fflags", "+bitexact", "-flags:a", "+bitexact", "-id3v2_version", "0",
              "-write_xing", "1")  # fmt: skip
-
-
-def _input(path: Path, reader: str) -> list[str]:
-    return ["-protocol_whitelist", "file", "-f", reader, "-i", f"file:{path}"]
 
 
 def _heard(report: str) -> float:
@@ -233,43 +225,8 @@ def _last(pattern: re.Pattern[str], report: str) -> float:
     return float(found[-1]) if found else float("-inf")
 
 
-def _reached(report: str) -> float:
-    found = _REACHED.findall(report)
-    return int(found[-1]) / 1_000_000 if found else 0.0
-
-
-def _declared(report: str) -> float:
-    found = _DECLARED.search(report)
-    return int(found[1]) * 3600 + int(found[2]) * 60 + float(found[3]) if found else 0.0
-
-
 def _ffmpeg(folder: Path, *options: str) -> str:
-    """What ffmpeg reports: its log and its progress, one line a field."""
-    bounds = [str(_MEMORY), str(2 * _SECONDS_TO_WORK), str(2 * MAX_BYTES)]
-    command = [sys.executable, "-I", str(_PROGRAM), *bounds, _program(), "-nostdin", "-hide_banner", "-nostats", "-y",
-               "-threads", "1", "-filter_threads", "1", "-progress", "pipe:2", *options]  # fmt: skip
     try:
-        done = subprocess.run(
-            command,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.PIPE,
-            timeout=_SECONDS_TO_WORK,
-            cwd=folder,
-        )
-    except subprocess.TimeoutExpired as error:
-        raise RecordingMistake(_SLOW) from error
-    if done.returncode == -signal.SIGXCPU:
-        raise RecordingMistake(_SLOW)
-    if done.returncode:
-        raise RecordingMistake(_BROKEN)
-    return done.stderr.decode("utf-8", "replace")
-
-
-def _program() -> str:
-    try:
-        return str(imageio_ffmpeg.get_ffmpeg_exe())
-    except RuntimeError as error:
-        raise RecordingMistake(
-            "Chưa có chương trình xử lý âm thanh; hãy báo người quản trị cài lại gói imageio-ffmpeg."
-        ) from error
+        return bounded_ffmpeg.run(folder, _SECONDS_TO_WORK, 2 * MAX_BYTES, "-threads", "1", *options)
+    except NotDone as error:
+        raise RecordingMistake(_NOT_DONE[error.why]) from error

@@ -16,6 +16,7 @@ from channels.zalo.adapter import Zalo
 from store.engine import Store
 from store.tables import Delivery, Outlet, Post, Rule, Template, Variant
 from tests.campaigns.conftest import House, build_house, freeze
+from tests.conftest import FakeClock
 
 SETTINGS = {"app_id": "1", "app_secret": "s", "access_token": "t", "broadcast": "followers", "package": "advanced"}
 LAST_EVENING = datetime(2026, 11, 30, 14, 59, tzinfo=UTC)  # 21:59 on 30/11 in Việt Nam
@@ -44,7 +45,8 @@ def write(house: House, session: Session, due: datetime | None = None, **values:
 
 
 def submit(house: House, session: Session, post: Post) -> list[str]:
-    house.desk.now.forward(seconds=1)  # type: ignore[attr-defined]
+    assert isinstance(house.desk.now, FakeClock)
+    house.desk.now.forward(seconds=1)
     found = drafting.submit(session, house.editor, post, house.ward, house.desk, house.desk.now())
     return [problem.text for problem in found]
 

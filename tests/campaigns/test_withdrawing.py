@@ -132,8 +132,6 @@ async def test_it_is_asked_for_then_carried_out(house: House, clock, removable: 
     _ask(house, delivery)
     asked = house.see(delivery)
     assert (asked.state, asked.measure_at) == (State.WITHDRAWING, None) and removable.asked == []
-    with house.store.read() as session:
-        assert withdrawing.next_withdrawal(session) == clock()
     assert await withdrawing.withdraw(courier, 10) == 1
     found = house.see(delivery)
     assert (found.state, removable.asked, PLATFORM.posts) == (State.WITHDRAWN, delivery.remote_ids, [])

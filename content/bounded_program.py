@@ -1,6 +1,6 @@
 """A program of its own: bounds the memory, processor time and output of this process, then becomes the command it was given.
 
-Run as ``python -I clip_program.py MEMORY_BYTES SECONDS OUTPUT_BYTES COMMAND…``. What decodes a stranger's video (ffmpeg,
+Run as ``python -I bounded_program.py MEMORY_BYTES SECONDS OUTPUT_BYTES COMMAND…``. What decodes a stranger's file (ffmpeg,
 GPL, a program apart) runs inside these bounds and behind everything else on the machine, whatever the file makes it do.
 """
 
